@@ -1,0 +1,47 @@
+import { Database } from "bun:sqlite";
+import { EngineError } from "../base/errors.ts";
+
+/** One noun's schema history. Entry N of `steps` brings version N to N + 1; entries are never changed, only added. */
+export interface Migrations {
+  readonly noun: string;
+  readonly steps: readonly string[];
+}
+
+/**
+ * Opens (or makes) a database in WAL mode where every committed transaction survives a power cut (`synchronous=FULL`)
+ * and brings each noun's tables to their newest version, in one transaction.
+ * Throws failedPrecondition when the file was written by a newer program.
+ */
+export function openDatabase(path: string, migrations: readonly Migrations[]): Database {
+  const database = new Database(path, { create: true, strict: true, safeIntegers: false });
+  database.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;",
+  );
+  database.transaction(() => migrate(database, migrations)).immediate();
+  return database;
+}
+
+function migrate(database: Database, migrations: readonly Migrations[]): void {
+  database.exec(
+    "CREATE TABLE IF NOT EXISTS schema_versions (noun TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT",
+  );
+  const versionOf = database.prepare<{ version: number }, [string]>(
+    "SELECT version FROM schema_versions WHERE noun = ?",
+  );
+  const setVersion = database.prepare(
+    "INSERT INTO schema_versions (noun, version) VALUES (?, ?) ON CONFLICT (noun) DO UPDATE SET version = excluded.version",
+  );
+  for (const { noun, steps } of migrations) {
+    const version = versionOf.get(noun)?.version ?? 0;
+    if (version > steps.length) {
+      throw new EngineError(
+        "failedPrecondition",
+        `the data root was written by a newer berth (${noun} schema ${version}, this one knows ${steps.length}): use that version`,
+      );
+    }
+    for (const step of steps.slice(version)) database.exec(step);
+    setVersion.run(noun, steps.length);
+  }
+}
+
+export type { Database };
