@@ -1,0 +1,38 @@
+/**
+ * How the client reaches a daemon. Two exist because importing `node:http` costs a command line 14 ms of its start:
+ * Bun's for the CLI (`bun-transport.ts`); Node programs bring one over `node:http`.
+ */
+export interface TransportRequest {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  /** With version and query: `/v1.50/containers/json?all=1`. */
+  readonly path: string;
+  readonly body?: string | Uint8Array | ReadableStream<Uint8Array>;
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface TransportResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: ReadableStream<Uint8Array> | null;
+  text(): Promise<string>;
+}
+
+/** The raw byte stream after `101 UPGRADED`. */
+export interface HijackedStream {
+  readonly contentType: string;
+  /** Ends when the daemon closes its side. Reading slowly slows the daemon down. */
+  readonly output: AsyncIterable<Uint8Array>;
+  /** Resolves when the socket took the bytes. */
+  write(data: Uint8Array): Promise<void>;
+  /** Half-close: no more input; output goes on. */
+  endInput(): void;
+  close(): void;
+}
+
+export interface Transport {
+  /** Throws unavailable with Docker's sentence when no daemon listens. */
+  request(request: TransportRequest): Promise<TransportResponse>;
+  /** A POST that becomes a stream. An answer other than 101 or 200 is thrown as `request`'s would be by the client. */
+  hijack(path: string, body: string): Promise<HijackedStream | TransportResponse>;
+}

@@ -1,0 +1,199 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { EngineError } from "../base/errors.ts";
+import type { LogLevel } from "../host/logger.ts";
+
+/** Everything that can be said to `berth daemon`, from flags and the configuration file together. */
+export interface DaemonOptions {
+  /** `unix:///path` or `tcp://host:port`. */
+  readonly hosts: readonly string[];
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly pidfile: string | undefined;
+  /** Undefined: `docker` where that group exists, else `berth`, else root's. */
+  readonly group: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly logFormat: "text" | "json";
+}
+
+const DEFAULT_CONFIG_FILE = "/etc/berth/daemon.json";
+
+/** Docker's key in daemon.json → whether it is a list. Flags have the same names, `hosts` being `--host`. */
+const KEYS = {
+  hosts: "list",
+  "data-root": "text",
+  "exec-root": "text",
+  pidfile: "text",
+  group: "text",
+  "log-level": "text",
+  "log-format": "text",
+} as const;
+type Key = keyof typeof KEYS;
+
+/** Keys of Docker's daemon.json that change nothing here: berth always behaves this way. */
+const ALREADY_SO: Readonly<Record<string, unknown>> = { "live-restore": true, "userland-proxy": false };
+
+/** Keys that Docker has and this engine does not have yet: refused by name rather than silently ignored. */
+const NOT_YET = new Set(
+  (
+    "allow-nondistributable-artifacts api-cors-header authorization-plugins bip bridge builder cgroup-parent containerd " +
+    "containerd-namespace cri-containerd data-root-quota debug default-address-pools default-cgroupns-mode default-gateway " +
+    "default-gateway-v6 default-ipc-mode default-network-opts default-runtime default-shm-size default-ulimits dns dns-opts " +
+    "dns-search exec-opts experimental features firewall-backend fixed-cidr fixed-cidr-v6 host-gateway-ip icc init init-path " +
+    "insecure-registries ip ip-forward ip-masq ip6tables iptables ipv6 labels live-restore log-driver log-opts " +
+    "max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr mtu no-new-privileges node-generic-resources " +
+    "oom-score-adjust proxies raw-logs registry-mirrors rootless runtimes seccomp-profile selinux-enabled shutdown-timeout " +
+    "storage-driver storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy " +
+    "userland-proxy-path userns-remap"
+  ).split(" "),
+);
+
+type Given = Partial<Record<Key, string | string[]>>;
+
+/**
+ * Reads the arguments after `berth daemon`, and the configuration file they name. Throws invalid with one sentence.
+ * Sources: dockerd's reference page for names, defaults and the rule that a key may not be in both places.
+ */
+export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
+  const { values } = parseFlags(args);
+  const flags: Given = {
+    hosts: values.host,
+    "data-root": values["data-root"],
+    "exec-root": values["exec-root"],
+    pidfile: values.pidfile,
+    group: values.group,
+    "log-level": values["log-level"],
+    "log-format": values["log-format"],
+  };
+  const file = readConfigFile(values["config-file"]);
+  refuseDoubles(flags, file);
+  const given = { ...file, ...definedOnly(flags) };
+  const text = (key: Key, fallback: string) => (typeof given[key] === "string" ? given[key] : fallback);
+  return {
+    hosts:
+      Array.isArray(given.hosts) && given.hosts.length > 0 ? given.hosts : ["unix:///run/berth/berth.sock"],
+    dataRoot: absolute("data-root", text("data-root", "/var/lib/berth")),
+    execRoot: absolute("exec-root", text("exec-root", "/run/berth")),
+    pidfile: typeof given.pidfile === "string" ? given.pidfile : undefined,
+    group: typeof given.group === "string" ? given.group : undefined,
+    logLevel: oneOf("log-level", text("log-level", "info"), ["debug", "info", "warn", "error", "fatal"]),
+    logFormat: oneOf("log-format", text("log-format", "text"), ["text", "json"]),
+  };
+}
+
+function parseFlags(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: false,
+      options: {
+        host: { type: "string", short: "H", multiple: true },
+        "data-root": { type: "string" },
+        "exec-root": { type: "string" },
+        pidfile: { type: "string", short: "p" },
+        "config-file": { type: "string" },
+        group: { type: "string", short: "G" },
+        "log-level": { type: "string", short: "l" },
+        "log-format": { type: "string" },
+      },
+    });
+  } catch (error) {
+    throw new EngineError("invalid", error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** A file that was named must exist; the default one may be absent. */
+function readConfigFile(named: string | undefined): Given {
+  const path = named ?? DEFAULT_CONFIG_FILE;
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (named === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw new EngineError(
+      "invalid",
+      `unable to configure the daemon with file ${path}: ${(error as Error).message}`,
+    );
+  }
+  return checkConfig(path, parseJson(path, text));
+}
+
+function parseJson(path: string, text: string): Record<string, unknown> {
+  try {
+    const value: unknown = text.trim() === "" ? {} : JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
+    throw new Error("it is not a JSON object");
+  } catch (error) {
+    throw new EngineError(
+      "invalid",
+      `unable to configure the daemon with file ${path}: ${(error as Error).message}`,
+    );
+  }
+}
+
+function checkConfig(path: string, config: Record<string, unknown>): Given {
+  const given: Given = {};
+  const unknown: string[] = [];
+  for (const [key, value] of Object.entries(config)) {
+    if (key in KEYS) given[key as Key] = checkValue(path, key as Key, value);
+    else if (key in ALREADY_SO && ALREADY_SO[key] === value) continue;
+    else if (NOT_YET.has(key))
+      throw new EngineError("invalid", `${path}: "${key}" is not available in berth yet: remove it`);
+    else unknown.push(key);
+  }
+  if (unknown.length > 0) {
+    const list = unknown.join(", ");
+    throw new EngineError(
+      "invalid",
+      `unable to configure the daemon with file ${path}: the following directives don't match any configuration option: ${list}`,
+    );
+  }
+  return given;
+}
+
+function checkValue(path: string, key: Key, value: unknown): string | string[] {
+  if (KEYS[key] === "text" && typeof value === "string") return value;
+  if (KEYS[key] === "list" && Array.isArray(value) && value.every((entry) => typeof entry === "string"))
+    return value;
+  throw new EngineError(
+    "invalid",
+    `${path}: "${key}" must be ${KEYS[key] === "text" ? "a string" : "a list of strings"}`,
+  );
+}
+
+function refuseDoubles(flags: Given, file: Given): void {
+  const doubles = Object.keys(definedOnly(flags)).filter((key) => key in file) as Key[];
+  if (doubles.length === 0) return;
+  const list = doubles
+    .map((key) => `${key}: (from flag: ${show(flags[key])}, from file: ${show(file[key])})`)
+    .join(", ");
+  throw new EngineError(
+    "invalid",
+    `the following directives are specified both as a flag and in the configuration file: ${list}`,
+  );
+}
+
+const show = (value: string | string[] | undefined) =>
+  Array.isArray(value) ? `[${value.join(" ")}]` : String(value);
+
+function definedOnly(given: Given): Given {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function absolute(key: Key, path: string): string {
+  if (!path.startsWith("/"))
+    throw new EngineError("invalid", `${key} must be an absolute path, not ${JSON.stringify(path)}`);
+  return path.replace(/\/+$/, "") || "/";
+}
+
+function oneOf<const T extends string>(key: Key, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) {
+    throw new EngineError(
+      "invalid",
+      `invalid ${key}: ${JSON.stringify(value)} is none of ${allowed.join(", ")}`,
+    );
+  }
+  return found;
+}
