@@ -35,3 +35,51 @@ dist/native/berth-kernel: $(LIB_SOURCES) $(KERNEL_SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_STRICT) -ffunction-sections -fdata-sections $(filter %.c,$^) -o $@ $(LDFLAGS_STATIC)
 	strip $@
+
+dist/native/hello: native/hello/hello.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -Os -Wall -Wextra -Werror -static -nostdlib -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -Wl,--build-id=none $< -o $@
+	strip $@
+
+dist/native/floor: bench/floor.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -static $< -o $@
+
+VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+SOURCES := $(shell find src -name '*.ts' -not -name '*.test.ts')
+
+dist/berth: node_modules/.package-lock.json native $(SOURCES)
+	$(BUN) build --compile --bytecode --minify src/main/cli.ts --outfile $@ \
+	  --define BERTH_VERSION='"$(VERSION)"' --define BERTH_COMMIT='"$(COMMIT)"' \
+	  --define BERTH_BUILD_TIME='"'$$(date -u +%Y-%m-%dT%H:%M:%SZ)'"' >/dev/null
+	@rm -f .*.bun-build
+
+format: toolchain
+	node_modules/.bin/biome check --write .
+
+# No root, no network, a few seconds. The native files are built since the types of their imports are checked with them.
+check: toolchain native
+	node_modules/.bin/biome check --error-on-warnings .
+	node_modules/.bin/tsc --noEmit
+	$(BUN) test src test/architecture.test.ts
+
+test-privileged: dist/berth dist/sanitized
+	scripts/install-test-packages.sh
+	$(BUN) test --timeout 60000 test/privileged
+
+test-e2e: dist/berth
+	scripts/install-test-packages.sh
+	$(BUN) test --timeout 120000 test/e2e
+
+# All that CI runs.
+test: check test-privileged test-e2e
+
+bench: dist/berth dist/native/floor
+	$(BUN) bench/main.ts
+
+hello: dist/berth
+	scripts/hello.sh
+
+clean:
+	rm -rf dist

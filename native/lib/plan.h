@@ -36,4 +36,8 @@ const char *plan_string(const struct plan_op *op, unsigned n);
 uint64_t plan_number(const struct plan_op *op, unsigned n, int *ok);
 const void *plan_bytes(const struct plan_op *op, unsigned n, size_t *length);
 
+/* All arguments from `first` on as strings, in one pass (plan_string walks from the front each time, and an environment
+ * may have thousands). `out` has room for op->argc - first. Returns 0, or -1 with EPROTO. */
+int plan_string_list(const struct plan_op *op, unsigned first, const char **out);
+
 #endif

@@ -10,6 +10,8 @@ export interface CliContext {
   readonly terminal: Terminal;
   /** `DOCKER_HOST`-independent settings of the caller's environment that commands look at. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The archive of the image that the binary carries. */
+  readonly helloImage: () => Promise<Uint8Array>;
   readonly build: { readonly version: string; readonly commit: string; readonly buildTime: string };
 }
 

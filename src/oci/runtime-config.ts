@@ -86,6 +86,8 @@ export interface OciSeccomp {
   defaultAction: OciSeccompAction;
   defaultErrnoRet?: number;
   architectures: string[];
+  /** `SECCOMP_FILTER_FLAG_*`; absent: the runtime's choice. */
+  flags?: string[];
   syscalls: OciSeccompRule[];
 }
 

@@ -73,6 +73,10 @@ export interface MachineFacts {
   readonly hardLimits: ReadonlyMap<string, bigint>;
   readonly canRaiseLimits: boolean;
   readonly apparmor: boolean;
+  /** For conditions of seccomp profiles; absent: as new as any of them asks for. */
+  readonly kernelVersion?: readonly [major: number, minor: number];
+  /** `/sys/devices/system/cpu/cpu<n>/thermal_throttle` of the processors that have one: masked like Docker does. */
+  readonly thermalThrottlePaths?: readonly string[];
 }
 
 export interface LogFile {

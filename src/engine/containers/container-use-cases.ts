@@ -1,9 +1,9 @@
-/** What the container and exec routers need of the engine. Errors are EngineErrors with Docker's wording. */
+/** The use-cases of containers and their exec sessions, as the HTTP edge calls them. Errors are EngineErrors in Docker's words. */
 import type {
   ContainerCreateRequest,
   ContainerCreateResponse,
   ExecCreateRequest,
-} from "../api/container-config.ts";
+} from "../../api/container-config.ts";
 import type {
   ContainerInspectView,
   ContainerSummary,
@@ -11,8 +11,8 @@ import type {
   ContainerTopView,
   ContainerWaitView,
   ExecInspectView,
-} from "../api/container-views.ts";
-import type { Filters } from "../api/filters.ts";
+} from "../../api/container-views.ts";
+import type { Filters } from "../../api/filters.ts";
 
 export interface OutputChunk {
   readonly stream: "stdout" | "stderr";

@@ -1,12 +1,12 @@
-/** What the image router needs of the engine. */
-import type { Filters } from "../api/filters.ts";
+/** The use-cases of images, as the HTTP edge calls them. */
+import type { Filters } from "../../api/filters.ts";
 import type {
   ImageDeleteEntry,
   ImageHistoryEntry,
   ImageInspectView,
   ImageSummary,
   ProgressMessage,
-} from "../api/image-views.ts";
+} from "../../api/image-views.ts";
 
 /** `ref` is a name with or without tag, a digest, an id or a unique prefix of one. */
 export interface ImagesBackend {

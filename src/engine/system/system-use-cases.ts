@@ -1,6 +1,6 @@
-/** What the system router needs of the engine. */
-import type { Filters } from "../api/filters.ts";
-import type { EventMessage, InfoView, VersionView } from "../api/system-views.ts";
+/** The use-cases of the engine itself, as the HTTP edge calls them. */
+import type { Filters } from "../../api/filters.ts";
+import type { EventMessage, InfoView, VersionView } from "../../api/system-views.ts";
 
 export interface SystemBackend {
   version(): VersionView;

@@ -1,0 +1,72 @@
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
+import type { ContainerId } from "../../base/ids.ts";
+import { hostnameFile, hostsFile, resolvConfFile } from "./resolution-files.ts";
+
+/** Where a container's own files are; the log is written by its shim. */
+export interface ContainerPaths {
+  readonly directory: string;
+  readonly hostname: string;
+  readonly hosts: string;
+  readonly resolvConf: string;
+  readonly log: string;
+}
+
+/** `<data root>/containers/<id>/` and what is in it. */
+export function containerPaths(dataRoot: string, id: ContainerId): ContainerPaths {
+  const directory = join(dataRoot, "containers", id);
+  return {
+    directory,
+    hostname: join(directory, "hostname"),
+    hosts: join(directory, "hosts"),
+    resolvConf: join(directory, "resolv.conf"),
+    log: join(directory, `${id}-json.log`),
+  };
+}
+
+/**
+ * Writes the files that are bound into the container, at each start anew, so that the host's resolver of that moment
+ * counts. Written in place: an old run's mounts are gone, and a half-written file after a crash is overwritten by the
+ * next start before anybody reads it.
+ */
+export async function writeResolutionFiles(
+  paths: ContainerPaths,
+  config: ContainerConfig,
+  host: HostConfig,
+): Promise<void> {
+  const [hosts, resolvConf] = await Promise.all([
+    host.NetworkMode === "host" ? readIfThere("/etc/hosts") : "",
+    readIfThere("/etc/resolv.conf"),
+    mkdir(paths.directory, { recursive: true, mode: 0o710 }),
+  ]);
+  await Promise.all([
+    writeFile(paths.hostname, hostnameFile(config), { mode: 0o644 }),
+    writeFile(paths.hosts, hostsFile(host, hosts), { mode: 0o644 }),
+    writeFile(paths.resolvConf, resolvConfFile(host, resolvConf), { mode: 0o644 }),
+  ]);
+}
+
+/** Removes a container's directory, also one that is not there. It holds plain files of ours only. */
+export async function removeContainerDirectory(paths: ContainerPaths): Promise<void> {
+  await rm(paths.directory, { recursive: true, force: true });
+}
+
+/** Names of all container directories, for the sweep after a crash. */
+export async function listContainerDirectories(dataRoot: string): Promise<string[]> {
+  try {
+    return await readdir(join(dataRoot, "containers"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+}

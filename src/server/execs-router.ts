@@ -1,0 +1,95 @@
+/** Endpoints about processes started in running containers. */
+import { execCreateRequest, execStartRequest } from "../api/container-shapes.ts";
+import { MULTIPLEXED_STREAM, RAW_STREAM } from "../api/media-types.ts";
+import { atLeast } from "../api/version.ts";
+import { EngineError, fromUnknown } from "../base/errors.ts";
+import { detachKeysOf, serveAttachment } from "./attachment.ts";
+import type { AttachedClient, ExecsBackend } from "./containers-backend.ts";
+import { containerNameOf } from "./containers-router.ts";
+import type { Exchange, Handler, HijackExchange, HijackHandler } from "./exchange.ts";
+
+export function execRoutes(execs: ExecsBackend) {
+  return {
+    execCreate: (exchange) => create(execs, exchange),
+    execInspect: async (exchange) => exchange.json(200, await execs.inspect(idOf(exchange))),
+    execResize: async (exchange) => {
+      const rows = exchange.query.uint32("h", "resize height");
+      const columns = exchange.query.uint32("w", "resize width");
+      await execs.resize(idOf(exchange), rows, columns);
+      exchange.empty(200);
+    },
+  } satisfies Record<string, Handler>;
+}
+
+export function execHijacks(execs: ExecsBackend) {
+  return {
+    execStart: (exchange) => start(execs, exchange),
+  } satisfies Record<string, HijackHandler>;
+}
+
+async function create(execs: ExecsBackend, exchange: Exchange): Promise<void> {
+  const request = (await exchange.readJson(execCreateRequest, "ExecCreateRequest")) ?? {};
+  if ((request.Cmd ?? []).length === 0) throw new EngineError("invalid", "No exec command specified");
+  if (!atLeast(exchange.version, "1.42")) request.ConsoleSize = null;
+  exchange.json(201, await execs.create(containerNameOf(exchange), request));
+}
+
+async function start(execs: ExecsBackend, exchange: HijackExchange): Promise<void> {
+  const request = (await exchange.readJson(execStartRequest, "ExecStartRequest")) ?? {};
+  const id = idOf(exchange);
+  if (request.Detach === true) {
+    await execs.startDetached(id);
+    exchange.empty(200);
+    return;
+  }
+  // The answer's form follows this request, not the exec: clients read what they asked for here.
+  const framed = request.Tty !== true;
+  const size = framed || !atLeast(exchange.version, "1.42") ? undefined : (request.ConsoleSize ?? undefined);
+  const type = framed && atLeast(exchange.version, "1.42") ? MULTIPLEXED_STREAM : RAW_STREAM;
+  const client = await startAttached(execs, id, size);
+  const connection = exchange.takeOver(type);
+  if (connection.input === undefined && !client.tty) client.endInput();
+  const detachKeys = detachKeysOf(client.detachKeys ?? "");
+  await serveAttachment(connection, client, { framed, stdin: true, detachKeys }, exchange.signal);
+}
+
+/**
+ * A program that cannot be started is told in the stream, as in Docker: clients then ask for the exit code (126, 127)
+ * instead of giving up. An exec that cannot be started at all is an error with a status.
+ */
+async function startAttached(
+  execs: ExecsBackend,
+  id: string,
+  size: readonly [number, number] | undefined,
+): Promise<AttachedClient> {
+  try {
+    return await execs.startAttached(id, size);
+  } catch (thrown) {
+    const error = fromUnknown(thrown);
+    if (STATUS_KINDS.has(error.kind)) throw error;
+    return failedStart(error.message);
+  }
+}
+
+const STATUS_KINDS = new Set(["notFound", "conflict", "unimplemented", "unavailable", "internal"]);
+
+/** A client whose whole output is the message. */
+function failedStart(message: string): AttachedClient {
+  async function* output() {
+    yield { stream: "stdout" as const, data: Buffer.from(`${message}\r\n`) };
+  }
+  return {
+    tty: false,
+    output: output(),
+    write: () => Promise.resolve(),
+    endInput: () => {},
+    detached: () => {},
+    close: () => {},
+  };
+}
+
+function idOf(exchange: { readonly params: Readonly<Record<string, string>> }): string {
+  const id = exchange.params.id ?? "";
+  if (id === "") throw new EngineError("notFound", "No such exec instance: ");
+  return id;
+}
