@@ -61,7 +61,7 @@
 /* Requests to berth-kernel. */
 #define FRAME_SPAWN_SHIM 64  /* string directory, string name for ps: binds <directory>/shim.sock, starts a shim on it; OK: u32 pid */
 #define FRAME_REMOVE_TREE 65 /* string path: removes it and all below, staying on its file system; OK also when it is not there */
-#define FRAME_DISK_USAGE 66  /* string path: OK: u64 bytes allocated... counted as du does, hard links once */
+#define FRAME_DISK_USAGE 66  /* string path: OK: u64 sum of st_size of all but directories, each inode once: what Docker calls SizeRw */
 
 /*
  * ---- Launch plans ----
@@ -88,6 +88,9 @@
 #define OP_USER_MAP 6       /* 0: uid_map, 1: gid_map; the text to write there */
 #define OP_EXIT_RECORD 7    /* file that gets the exit status: see shim/record.c */
 #define OP_OOM_COUNTER 8    /* file, key: "oom_kill" lines of memory.oom_control (v1) or memory.events (v2) */
+/* v2 directory, BPF_PROG_TYPE_CGROUP_DEVICE program (struct bpf_insn[]): attached there. Like CGROUP_WRITE it may also
+ * stand in a LAUNCH plan, since a container that was prepared in advance learns its limits only then. */
+#define OP_CGROUP_DEVICES 9
 /* In a LAUNCH plan (and, of these, only STDIO in an EXEC plan): */
 #define OP_STDIO 16 /* flags of STDIO_*, rows, columns (0, 0: leave the size alone) */
 #define OP_LOG 17   /* file, most bytes of one file (0: no limit), number of files */

@@ -99,6 +99,17 @@ static void keep_only_what_is_needed(const struct start *start)
 	close_all_but(keep, count);
 }
 
+/* Numbers 0 to 2 become the program's: no descriptor of ours may stand there, also where the caller has closed them. */
+static void leave_standard_numbers(struct start *start)
+{
+	int fd;
+
+	if (start->channel < 3)
+		start->channel = fcntl(start->channel, F_DUPFD_CLOEXEC, 3);
+	while ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && fd < 3)
+		;
+}
+
 /* What a program must not inherit from us; handlers were reset by CLONE_CLEAR_SIGHAND, ignored signals were not. */
 static void reset_signals(void)
 {
@@ -174,7 +185,7 @@ static void continue_in_child(struct launch *launch, const struct start *start)
 	_exit(channel_send(launch->channel, CHANNEL_PID, &number, sizeof number, -1) == 0 ? 0 : EXIT_NOT_LAUNCHED);
 }
 
-static _Noreturn void new_process(const struct start *start)
+static _Noreturn void new_process(struct start *start)
 {
 	const struct namespace_request *request = start->request;
 	/* Static: its paths are large, and there is one launch per process. */
@@ -182,6 +193,7 @@ static _Noreturn void new_process(const struct start *start)
 	uint32_t failed_op = 0;
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	leave_standard_numbers(start);
 	keep_only_what_is_needed(start);
 	reset_signals();
 	launch = (struct launch){
@@ -214,7 +226,7 @@ static _Noreturn void new_process(const struct start *start)
 }
 
 /* Clones with the pid namespace `pid_namespace` (a descriptor for setns, or -1: the caller's own) in place. */
-static pid_t clone_in_pid_namespace(const struct start *start, uint64_t flags, int cgroup, int pid_namespace, int *pidfd)
+static pid_t clone_in_pid_namespace(struct start *start, uint64_t flags, int cgroup, int pid_namespace, int *pidfd)
 {
 	int AUTOCLOSE own = -1;
 
@@ -303,6 +315,11 @@ static pid_t clone_with_channel(struct start *start, uint64_t flags, int pid_nam
 	int ends[2];
 	int AUTOCLOSE cgroup = -1;
 
+	if (start->request->joins > sizeof start->request->join / sizeof *start->request->join ||
+	    start->request->cgroup_count > sizeof start->request->cgroups / sizeof *start->request->cgroups) {
+		errno = EINVAL;
+		return -1;
+	}
 	start->cloned_into = find_unified(start->request, &cgroup);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;

@@ -18,7 +18,7 @@
 /* u32 kind, u32 length of what follows */
 #define CHANNEL_MASTER 1 /* no payload; the pty's master comes as SCM_RIGHTS with it */
 #define CHANNEL_ERROR 2  /* u32 op, u32 index, u32 errno, string step, string path: as in FRAME_ERROR */
-#define CHANNEL_PID 3    /* u32: from init_clone_exec's intermediate process, see there */
+#define CHANNEL_PID 3    /* u32: between native/init's own processes; the shim never sees it */
 
 struct namespace_request {
 	/* CLONE_NEW* of the namespaces to make. */
@@ -38,14 +38,18 @@ struct namespace_request {
  * of the channel for a plan, carries it out and executes the program. Returns its pid (a child of the caller) and in
  * *pidfd a descriptor of it, or -1 with errno. *channel gets the caller's end (close-on-exec, blocking).
  * The new process keeps none of the caller's other descriptors and dies with EOF on the channel before a plan came.
+ *
+ * Returns without waiting for cgroups and joins: what fails there comes as CHANNEL_ERROR with OP_CGROUP_ENTER or
+ * OP_JOIN_NAMESPACE at once; the plan is still taken from the channel, then the process ends. The mount and the cgroup
+ * namespace are made only when the plan comes, so that the first shows (and keeps busy) no mount of an earlier moment.
+ * A process that did not execute its program ends with code 127. The caller becomes undumpable for good (clone.c says why).
  */
 pid_t init_clone(const struct namespace_request *request, int *channel, int *pidfd);
 
 /*
  * The same for one more process in a running container: it joins the cgroups in `request` (whose other fields are unused)
- * and all namespaces of `init_pidfd`'s process that are not the caller's own. The process is a child of the caller. Since a
- * pid namespace takes effect for children only, an intermediate process makes it (with CLONE_PARENT), tells its pid by
- * CHANNEL_PID on the channel, and ends; this call reaps it. Namespaces of the init are taken at once (setns on a pidfd).
+ * and all namespaces of `init_pidfd`'s process that are not the caller's own. The process is a child of the caller, which
+ * must have one thread: for the moment of the clone its children's pid namespace is the container's.
  */
 pid_t init_clone_exec(const struct namespace_request *request, int init_pidfd, int *channel, int *pidfd);
 

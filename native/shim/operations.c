@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "device_filter.h"
 #include "shim.h"
 
 static int fail(struct failure *failure, const struct plan_op *op, int error, const char *step, const char *path)
@@ -81,6 +82,8 @@ static int shared_operation(const struct plan_op *op, struct failure *failure)
 {
 	if (op->code == OP_CGROUP_WRITE)
 		return write_value(op, failure);
+	if (op->code == OP_CGROUP_DEVICES)
+		return attach_devices(op, failure);
 	if (op->code == OP_EXIT_RECORD)
 		return set_string(&shim.record_path, plan_string(op, 0)) < 0 ? fail(failure, op, errno, "decode", "") : 0;
 	if (op->code == OP_OOM_COUNTER) {

@@ -31,8 +31,9 @@ int process_has_ended(uint32_t number)
 	size_t size = sizeof(shim.ended_numbers) / sizeof(*shim.ended_numbers);
 	size_t count = shim.ended_count < size ? shim.ended_count : size;
 
-	if (number == 0)
-		return shim.phase == PHASE_EXITED;
+	/* After the container's end there will be no more. */
+	if (shim.phase == PHASE_EXITED)
+		return 1;
 	for (size_t i = 0; i < count; i++)
 		if (shim.ended_numbers[i] == number)
 			return 1;
@@ -322,6 +323,14 @@ int process_launch(struct process *process, const struct plan *plan)
 	return source_watch(&process->channel, EPOLLIN | EPOLLOUT);
 }
 
+/* Clients of processes that will never be. */
+static void end_waiting_clients(void)
+{
+	for (struct connection *connection = shim.connections; connection; connection = connection->next)
+		if (connection->attached && !connection->ended && !process_find(connection->process))
+			connections_end(connection->process);
+}
+
 static void finish(struct process *process)
 {
 	timer_cancel(&process->grace);
@@ -331,6 +340,7 @@ static void finish(struct process *process)
 		log_close(&process->log);
 	if (process->number == 0) {
 		shim_init_ended(process);
+		end_waiting_clients();
 	} else {
 		remember_ended(process->number);
 		if (!process->failed)

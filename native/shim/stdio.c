@@ -153,12 +153,12 @@ void stdio_update(struct process *process)
 
 		if (output->source.fd < 0)
 			continue;
+		output->process = process;
+		output->source.ready = output_ready;
 		if (process->phase == PROCESS_CLONED || !may_read(output))
 			events = 0;
 		else if (output->hung_up && process->phase != PROCESS_DEAD)
 			events = EPOLLIN | EPOLLET;
-		output->process = process;
-		output->source.ready = output_ready;
 		source_watch(&output->source, events);
 	}
 }

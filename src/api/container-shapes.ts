@@ -121,9 +121,7 @@ const hostConfig = object<HostConfig>({
   CpuRealtimeRuntime: integer,
   CpusetCpus: text,
   CpusetMems: text,
-  Devices: list(
-    object<DeviceMapping>({ PathOnHost: text, PathInContainer: text, CgroupPermissions: text }),
-  ),
+  Devices: list(object<DeviceMapping>({ PathOnHost: text, PathInContainer: text, CgroupPermissions: text })),
   DeviceCgroupRules: texts,
   DeviceRequests: list(anyObject),
   KernelMemory: integer,

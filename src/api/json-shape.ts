@@ -94,7 +94,10 @@ function mismatch(value: unknown, path: string, goType: string): EngineError {
   const kind = Array.isArray(value) ? "array" : value === null ? "null" : (KINDS[typeof value] ?? "object");
   const what = typeof value === "number" && goType.includes("int") ? `number ${value}` : kind;
   const where = path.includes(".") ? `Go struct field ${path}` : `Go value ${path}`;
-  return new EngineError("invalid", `invalid JSON: json: cannot unmarshal ${what} into ${where} of type ${goType}`);
+  return new EngineError(
+    "invalid",
+    `invalid JSON: json: cannot unmarshal ${what} into ${where} of type ${goType}`,
+  );
 }
 
 const KINDS: Readonly<Record<string, string>> = {

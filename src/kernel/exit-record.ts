@@ -7,7 +7,8 @@ export interface ExitRecord {
   readonly status: ExitStatus;
 }
 
-const LINE = /^berth-exit 1 code=(\d{1,3}) signal=(\d{1,3}) oom=([01]) started=(\d{1,20}) finished=(\d{1,20})\n$/;
+const LINE =
+  /^berth-exit 1 code=(\d{1,3}) signal=(\d{1,3}) oom=([01]) started=(\d{1,20}) finished=(\d{1,20})\n$/;
 
 /** Throws dataLoss for a text that no shim wrote. */
 export function parseExitRecord(text: string): ExitRecord {

@@ -46,6 +46,7 @@ export const Op = {
   USER_MAP: 6,
   EXIT_RECORD: 7,
   OOM_COUNTER: 8,
+  CGROUP_DEVICES: 9,
   STDIO: 16,
   LOG: 17,
   WRITE_FILE: 64,

@@ -65,7 +65,13 @@ export interface MachineFacts {
   readonly architecture: "x64" | "arm64";
   /** v1 also stands for the hybrid layout, where the controllers are v1's and an empty v2 tree is at `unified`. */
   readonly cgroups:
-    | { readonly version: 1; readonly controllers: ReadonlyMap<string, string>; readonly unified?: string }
+    | {
+        readonly version: 1;
+        readonly controllers: ReadonlyMap<string, string>;
+        readonly unified?: string;
+        /** The root cpuset's processors and memory nodes ("0-3", "0"): a v1 cpuset has to name both. */
+        readonly cpusetDefaults?: { readonly cpus: string; readonly mems: string };
+      }
     | { readonly version: 2; readonly mountPoint: string; readonly controllers: readonly string[] };
   /** Bits of the daemon's own bounding set: nothing can be given that is not in it. */
   readonly capabilityBounds: bigint;

@@ -78,7 +78,8 @@ export async function serveMessages(
   const scanner = scannerFor(client, options.detachKeys);
   connection.onMessage(async (data) => {
     if (!options.stdin) return;
-    const { passed, detached } = scanner === undefined ? { passed: data, detached: false } : scanner.push(data);
+    const { passed, detached } =
+      scanner === undefined ? { passed: data, detached: false } : scanner.push(data);
     if (passed.length > 0) await client.write(passed);
     if (!detached) return;
     client.detached();

@@ -81,7 +81,12 @@ export class HttpExchange implements Exchange, HijackExchange {
   }
 
   answer(status: number, contentType: string, body: string, headers?: Headers): void {
-    this.#response.writeHead(status, { ...this.#commonHeaders, ...headers, "Content-Type": contentType });
+    this.#response.writeHead(status, {
+      ...this.#commonHeaders,
+      ...headers,
+      "Content-Type": contentType,
+      "Content-Length": Buffer.byteLength(body),
+    });
     this.#response.end(body);
   }
 

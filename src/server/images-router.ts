@@ -1,9 +1,10 @@
 /** Endpoints about images. */
-import { decodeFilters } from "../api/filters-codec.ts";
+
 import type { Filters } from "../api/filters.ts";
+import { decodeFilters } from "../api/filters-codec.ts";
 import type { ImageInspectView, ImageSummary, ProgressMessage } from "../api/image-views.ts";
 import { JSON_TYPE } from "../api/media-types.ts";
-import { NEVER } from "../api/timestamps.ts";
+import { NEVER } from "../api/rfc3339.ts";
 import { type ApiVersion, atLeast } from "../api/version.ts";
 import { EngineError, fromUnknown } from "../base/errors.ts";
 import type { Exchange, Handler, ResponseBody } from "./exchange.ts";
@@ -25,14 +26,21 @@ export function imageRoutes(images: ImagesBackend) {
     },
     imageTag: async (exchange) => {
       const target = repositoryOf(exchange);
-      if (target.repo === "") throw new EngineError("invalid", "invalid reference format: the repository is empty");
-      await images.tag(nameOf(exchange), { repo: target.repo, tag: target.tag === "" ? "latest" : target.tag });
+      if (target.repo === "")
+        throw new EngineError("invalid", "invalid reference format: the repository is empty");
+      await images.tag(nameOf(exchange), {
+        repo: target.repo,
+        tag: target.tag === "" ? "latest" : target.tag,
+      });
       exchange.empty(201);
     },
     imageRemove: async (exchange) => {
       const { query } = exchange;
       if (atLeast(exchange.version, "1.50") && query.has("platforms")) {
-        throw new EngineError("unimplemented", "removing one platform of an image is not available yet in berth");
+        throw new EngineError(
+          "unimplemented",
+          "removing one platform of an image is not available yet in berth",
+        );
       }
       const options = { force: query.flag("force"), noPrune: query.flag("noprune") };
       exchange.json(200, await images.remove(nameOf(exchange), options));
@@ -91,7 +99,10 @@ function onlyPlatform(platforms: readonly string[]): string | undefined {
 async function importImage(images: ImagesBackend, exchange: Exchange): Promise<void> {
   const { query } = exchange;
   if (query.text("fromImage") !== "") {
-    throw new EngineError("unimplemented", "pulling images is not available yet in berth: load or import one");
+    throw new EngineError(
+      "unimplemented",
+      "pulling images is not available yet in berth: load or import one",
+    );
   }
   const source = query.text("fromSrc");
   if (source !== "-") {
@@ -108,14 +119,13 @@ async function importImage(images: ImagesBackend, exchange: Exchange): Promise<v
   };
   const messages = images.import(exchange.body, options, exchange.signal)[Symbol.asyncIterator]();
   const first = await messages.next();
-  await writeProgress(
-    exchange.begin(200, JSON_TYPE),
-    startingWith(first, messages),
-    exchange.signal,
-  );
+  await writeProgress(exchange.begin(200, JSON_TYPE), startingWith(first, messages), exchange.signal);
 }
 
-async function* startingWith<T>(first: IteratorResult<T, unknown>, rest: AsyncIterator<T>): AsyncGenerator<T> {
+async function* startingWith<T>(
+  first: IteratorResult<T, unknown>,
+  rest: AsyncIterator<T>,
+): AsyncGenerator<T> {
   try {
     for (let step = first; step.done !== true; step = await rest.next()) yield step.value;
   } finally {

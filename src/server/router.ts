@@ -18,10 +18,12 @@ const ROUTES_BY_HEAD = new Map<string, CompiledRoute[]>();
 for (const name of Object.keys(ROUTES) as RouteName[]) {
   const [method = "", pattern = ""] = ROUTES[name].split(" ");
   const parameters: string[] = [];
-  const source = pattern.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{(\w+)\}/g, (_, parameter: string) => {
-    parameters.push(parameter);
-    return "(.*)";
-  });
+  const source = pattern
+    .replace(/[.*+?^$()|[\]\\]/g, "\\$&")
+    .replace(/\{(\w+)\}/g, (_, parameter: string) => {
+      parameters.push(parameter);
+      return "(.*)";
+    });
   const head = headOf(method, pattern);
   const compiled = { name, expression: new RegExp(`^${source}$`, "s"), parameters };
   ROUTES_BY_HEAD.set(head, [...(ROUTES_BY_HEAD.get(head) ?? []), compiled]);

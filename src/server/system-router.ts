@@ -19,7 +19,7 @@ const PING_HEADERS = {
 export function systemRoutes(system: SystemBackend) {
   return {
     ping: (exchange) => exchange.answer(200, PLAIN_TEXT, "OK", PING_HEADERS),
-    pingHead: (exchange) => exchange.answer(200, PLAIN_TEXT, "", { ...PING_HEADERS, "Content-Length": "0" }),
+    pingHead: (exchange) => exchange.answer(200, PLAIN_TEXT, "", PING_HEADERS),
     version: (exchange) => exchange.json(200, system.version()),
     info: async (exchange) => exchange.json(200, infoFor(exchange.version, await system.info())),
     events: (exchange) => streamEvents(system, exchange),

@@ -28,6 +28,8 @@ export class UpgradeExchange implements HijackExchange {
   readonly version: RequestHead["version"];
   readonly headers: RequestHead["headers"];
   readonly signal: AbortSignal;
+  /** Whether an answer has left: an error can no longer be told. */
+  answered = false;
   readonly #upgrade: UpgradeRequest;
   readonly #commonHeaders: Readonly<Record<string, string>>;
 
@@ -54,15 +56,18 @@ export class UpgradeExchange implements HijackExchange {
   }
 
   json(status: number, value: unknown): void {
+    this.answered = true;
     const body = `${JSON.stringify(value)}\n`;
     endWithAnswer(this.#upgrade.socket, status, { ...this.#commonHeaders, "Content-Type": JSON_TYPE }, body);
   }
 
   empty(status: number): void {
+    this.answered = true;
     endWithAnswer(this.#upgrade.socket, status, this.#commonHeaders, "");
   }
 
   takeOver(upgraded: string): TakenConnection {
+    this.answered = true;
     const { socket, early } = this.#upgrade;
     // Docker's reason phrase, headers and their order: some clients look no further than the first line.
     const type = upgraded === MULTIPLEXED_STREAM ? MULTIPLEXED_STREAM : RAW_STREAM;
@@ -78,6 +83,7 @@ export class UpgradeExchange implements HijackExchange {
     if (request.headers.upgrade?.toLowerCase() !== "websocket") {
       return Promise.reject(new EngineError("invalid", "this endpoint needs a WebSocket handshake"));
     }
+    this.answered = true;
     return acceptWebSocket(request, socket, early);
   }
 }

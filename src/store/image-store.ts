@@ -60,8 +60,7 @@ export class ImageStore {
   ): Promise<void> {
     await this.oneAtATime(async () => {
       for (const { bytes, digest } of blobs) {
-        if (!(await this.content.has(digest)))
-          await this.content.ingest([bytes], { digest, maxBytes: bytes.length });
+        if (!(await this.content.has(digest))) await this.content.ingestBytes(bytes, digest);
       }
       this.images.put({ ...image, blobs }, names, at);
     });

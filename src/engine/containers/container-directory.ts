@@ -4,7 +4,7 @@ import { ContainerEntry } from "./container-entry.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { ContainerRepository } from "./container-repository.ts";
 import type { ContainerDirectory } from "./live-container.ts";
-import { type LifecycleEvent, nextState } from "./state-machine.ts";
+import { type LifecycleEvent, nextState, type Subject } from "./state-machine.ts";
 
 /**
  * All containers of this daemon: in memory for reading, in the repository for good. Every change is on the disk before
@@ -44,8 +44,8 @@ export class StoredContainerDirectory implements ContainerDirectory {
     return this.all().filter((entry) => entry.record.imageId === image);
   }
 
-  /** Keeps `name` for `id`. Throws conflict when somebody has it. */
-  reserveName(name: string, id: ContainerId): void {
+  /** Throws conflict when somebody has it. */
+  requireFreeName(name: string): void {
     const owner = this.#names.get(name);
     if (owner !== undefined) {
       throw new EngineError(
@@ -53,6 +53,11 @@ export class StoredContainerDirectory implements ContainerDirectory {
         `Conflict. The container name "/${name}" is already in use by container "${owner}". You have to remove (or rename) that container to be able to reuse that name.`,
       );
     }
+  }
+
+  /** Keeps `name` for `id`. Throws conflict when somebody has it. */
+  reserveName(name: string, id: ContainerId): void {
+    this.requireFreeName(name);
     this.#names.set(name, id);
   }
 
@@ -75,7 +80,7 @@ export class StoredContainerDirectory implements ContainerDirectory {
 
   /** Throws what the state machine throws, having changed nothing. */
   check(entry: ContainerEntry, event: LifecycleEvent): void {
-    nextState(entry.record.state, event, entry.record);
+    nextState(entry.record.state, event, subjectOf(entry));
   }
 
   /** Carries a transition out: one transaction. */
@@ -110,7 +115,7 @@ export class StoredContainerDirectory implements ContainerDirectory {
   }
 
   #after(entry: ContainerEntry, event: LifecycleEvent): ContainerRecord {
-    return { ...entry.record, state: nextState(entry.record.state, event, entry.record) };
+    return { ...entry.record, state: nextState(entry.record.state, event, subjectOf(entry)) };
   }
 
   #show(entry: ContainerEntry): void {
@@ -130,6 +135,10 @@ export class StoredContainerDirectory implements ContainerDirectory {
     }
     return match;
   }
+}
+
+function subjectOf(entry: ContainerEntry): Subject {
+  return { id: entry.id, name: entry.record.name, removing: entry.removalInProgress };
 }
 
 function withoutSlash(name: string): string {

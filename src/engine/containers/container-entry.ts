@@ -59,6 +59,11 @@ export class ContainerEntry implements LiveContainer {
   /** The directory's own: shows a new record to everybody. */
   replaceRecord(record: ContainerRecord): void {
     this.#record = record;
+    this.notifyChange();
+  }
+
+  /** Wakes those who wait in `changed()`. */
+  notifyChange(): void {
     const before = this.#changed;
     this.#changed = Promise.withResolvers<void>();
     before.resolve();

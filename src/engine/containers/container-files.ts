@@ -1,7 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
-import type { ContainerId } from "../../base/ids.ts";
 import { hostnameFile, hostsFile, resolvConfFile } from "./resolution-files.ts";
 
 /** Where a container's own files are; the log is written by its shim. */
@@ -14,7 +13,7 @@ export interface ContainerPaths {
 }
 
 /** `<data root>/containers/<id>/` and what is in it. */
-export function containerPaths(dataRoot: string, id: ContainerId): ContainerPaths {
+export function containerPaths(dataRoot: string, id: string): ContainerPaths {
   const directory = join(dataRoot, "containers", id);
   return {
     directory,
@@ -28,13 +27,18 @@ export function containerPaths(dataRoot: string, id: ContainerId): ContainerPath
 /**
  * Writes the files that are bound into the container, at each start anew, so that the host's resolver of that moment
  * counts. Written in place: an old run's mounts are gone, and a half-written file after a crash is overwritten by the
- * next start before anybody reads it.
+ * next start before anybody reads it. Not `owned`: only the directory is made, since another container's files are used.
  */
 export async function writeResolutionFiles(
   paths: ContainerPaths,
   config: ContainerConfig,
   host: HostConfig,
+  options: { readonly owned: boolean },
 ): Promise<void> {
+  if (!options.owned) {
+    await mkdir(paths.directory, { recursive: true, mode: 0o710 });
+    return;
+  }
   const [hosts, resolvConf] = await Promise.all([
     host.NetworkMode === "host" ? readIfThere("/etc/hosts") : "",
     readIfThere("/etc/resolv.conf"),

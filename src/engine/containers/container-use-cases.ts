@@ -23,6 +23,8 @@ export interface OutputChunk {
 export interface AttachedClient {
   /** With a terminal everything is `stdout` and goes out raw; otherwise the router frames it. */
   readonly tty: boolean;
+  /** Keys that were fixed before this client came (those of an exec's creation), in words: `ctrl-p,ctrl-q`. */
+  readonly detachKeys?: string;
   /** Where the client detaches itself with keys, this hears of it. */
   readonly output: AsyncIterable<OutputChunk>;
   write(data: Uint8Array): Promise<void>;

@@ -15,7 +15,9 @@ export class LogFile {
   readonly sizeBytes: number;
   readonly #handle: FileHandle;
   /** Where the next unread line begins. */
-  #lineStart = 0;
+  #next = 0;
+  /** What is there is the rest of a line that is too long. */
+  #skipping = false;
 
   private constructor(handle: FileHandle, inode: number, sizeBytes: number) {
     this.#handle = handle;
@@ -36,41 +38,40 @@ export class LogFile {
 
   /** The next lines() begins here: 0 or the first byte after a newline. */
   seek(offset: number): void {
-    this.#lineStart = offset;
+    this.#next = offset;
   }
 
   /**
    * Unread whole lines up to `limit` bytes of the file (default: its end now), in batches of one block. Called again it
-   * goes on with what was added since. A line without its newline is left for the next call and read anew then: it may have
-   * been cut off again meanwhile.
+   * goes on with what was added since.
+   *
+   * A line counts once a single read returned it whole: a writer whose disk is full cuts its half-written line off again
+   * and writes another in its place, so pieces of two reads need not belong together.
    */
   async *lines(limit = Number.POSITIVE_INFINITY): AsyncGenerator<string[]> {
     const { size } = await this.#handle.stat();
     // The only file of a log is emptied when it is full; what is there now begins anew.
-    if (size < this.#lineStart) this.#lineStart = 0;
-    let at = this.#lineStart;
-    let rest: Buffer = Buffer.alloc(0);
-    let tooLong = false;
-    while (at < limit) {
-      const block = Buffer.allocUnsafe(Math.min(BLOCK_BYTES, limit - at));
-      const { bytesRead } = await this.#handle.read(block, 0, block.length, at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      const bytes = block.subarray(0, bytesRead);
-      const lastNewline = bytes.lastIndexOf(NEWLINE);
-      if (lastNewline < 0) {
-        tooLong ||= rest.length + bytesRead > LINE_LIMIT_BYTES;
-        rest = tooLong ? Buffer.alloc(0) : Buffer.concat([rest, bytes]);
-        continue;
+    if (size < this.#next) this.#next = 0;
+    let length = BLOCK_BYTES;
+    while (this.#next < limit) {
+      const block = Buffer.allocUnsafe(Math.min(length, limit - this.#next));
+      const { bytesRead } = await this.#handle.read(block, 0, block.length, this.#next);
+      const lastNewline = block.subarray(0, bytesRead).lastIndexOf(NEWLINE);
+      if (lastNewline >= 0) {
+        const lines = block.toString("utf8", 0, lastNewline).split("\n");
+        if (this.#skipping) lines.shift();
+        this.#skipping = false;
+        this.#next += lastNewline + 1;
+        length = BLOCK_BYTES;
+        yield lines;
+      } else if (bytesRead < length) {
+        return;
+      } else if (length < LINE_LIMIT_BYTES) {
+        length *= 2;
+      } else {
+        this.#skipping = true;
+        this.#next += bytesRead;
       }
-      const lines = Buffer.concat([rest, bytes.subarray(0, lastNewline)])
-        .toString("utf8")
-        .split("\n");
-      if (tooLong) lines.shift();
-      tooLong = false;
-      rest = Buffer.from(bytes.subarray(lastNewline + 1));
-      this.#lineStart = at - rest.length;
-      yield lines;
     }
   }
 

@@ -154,6 +154,9 @@ function validateScalars(given: HostConfig): void {
   if (Object.keys(given.Annotations ?? {}).includes("")) {
     throw invalid("invalid Annotations: the empty string is not permitted as an annotation key");
   }
+  if ((given.CgroupParent ?? "").split("/").includes("..")) {
+    throw invalid(`invalid cgroup parent "${given.CgroupParent}": it must not contain ..`);
+  }
   for (const path of [...(given.MaskedPaths ?? []), ...(given.ReadonlyPaths ?? [])]) {
     if (!path.startsWith("/")) throw invalid(`the masked or read-only path "${path}" must be absolute`);
   }

@@ -1,8 +1,8 @@
 import type { MountRequest } from "../../api/container-config.ts";
 import { EngineError } from "../../base/errors.ts";
 import type { ResolvedMount } from "../../runtime/container-runtime.ts";
-import { cleanPath, cleanTarget, type UserMount } from "./user-mount.ts";
 import { mergeTmpfsOptions } from "./tmpfs-options.ts";
+import { cleanPath, cleanTarget, type UserMount } from "./user-mount.ts";
 
 type BindMount = Extract<ResolvedMount, { type: "bind" }>;
 type Propagation = BindMount["propagation"];
@@ -59,16 +59,25 @@ export function resolveMountRequest(request: MountRequest): UserMount {
     throw invalid(`invalid mount config for type "${type}": ${error.message}`);
   }
   if (["volume", "image", "cluster"].includes(type)) {
-    throw new EngineError("unimplemented", `mounts of type "${type}" are not available yet: use bind or tmpfs`);
+    throw new EngineError(
+      "unimplemented",
+      `mounts of type "${type}" are not available yet: use bind or tmpfs`,
+    );
   }
   throw invalid(`invalid mount config for type "${type}": mount type unknown`);
 }
 
 function bindRequest(request: MountRequest): UserMount {
   if (!request.Source) throw invalid("field Source must not be empty");
-  const { Propagation = "", NonRecursive, CreateMountpoint, ReadOnlyNonRecursive, ReadOnlyForceRecursive } =
-    request.BindOptions ?? {};
-  if (Propagation !== "" && !isPropagation(Propagation)) throw invalid(`invalid propagation mode: ${Propagation}`);
+  const {
+    Propagation = "",
+    NonRecursive,
+    CreateMountpoint,
+    ReadOnlyNonRecursive,
+    ReadOnlyForceRecursive,
+  } = request.BindOptions ?? {};
+  if (Propagation !== "" && !isPropagation(Propagation))
+    throw invalid(`invalid propagation mode: ${Propagation}`);
   if (ReadOnlyNonRecursive && ReadOnlyForceRecursive) {
     throw invalid("mount options conflict: ReadOnlyNonRecursive && ReadOnlyForceRecursive");
   }
@@ -132,7 +141,14 @@ function tmpfsRequest(request: MountRequest): UserMount {
   ];
   return {
     mount: { type: "tmpfs", target, options: mergeTmpfsOptions(options) },
-    view: { Type: "tmpfs", Source: "", Destination: target, Mode: "", RW: !request.ReadOnly, Propagation: "" },
+    view: {
+      Type: "tmpfs",
+      Source: "",
+      Destination: target,
+      Mode: "",
+      RW: !request.ReadOnly,
+      Propagation: "",
+    },
     missingSource: "refuse",
   };
 }

@@ -26,9 +26,13 @@ export async function prepareMounts(mounts: readonly UserMount[]): Promise<reado
       await mkdir(mount.source, { recursive: true, mode: 0o755 });
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new EngineError("internal", `error while creating mount source path '${mount.source}': ${reason}`, {
-        cause,
-      });
+      throw new EngineError(
+        "internal",
+        `error while creating mount source path '${mount.source}': ${reason}`,
+        {
+          cause,
+        },
+      );
     }
   }
   return mounts.map(({ mount }) => mount);

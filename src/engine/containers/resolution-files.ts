@@ -48,7 +48,8 @@ export function hostsFile(host: HostConfig, hostsOfHost: string): string {
  */
 export function resolvConfFile(host: HostConfig, resolvConfOfHost: string): string {
   const lines = resolvConfOfHost.split("\n").map((line) => line.trim().split(/\s+/));
-  const valuesOf = (keyword: string) => lines.filter(([first]) => first === keyword).map(([, ...values]) => values);
+  const valuesOf = (keyword: string) =>
+    lines.filter(([first]) => first === keyword).map(([, ...values]) => values);
   const own = valuesOf("nameserver").flatMap(([address]) => (address === undefined ? [] : [address]));
   const reachable = host.NetworkMode === "host" ? own : own.filter((address) => !isLoopback(address));
   const servers = orElse(host.Dns, reachable);

@@ -4,9 +4,9 @@
  */
 import type { HostConfig } from "../../api/container-config.ts";
 import { EngineError } from "../../base/errors.ts";
-import { cleanTarget, type UserMount } from "./user-mount.ts";
 import { parseBind, resolveMountRequest } from "./parse-mounts.ts";
 import { mergeTmpfsOptions } from "./tmpfs-options.ts";
+import { cleanTarget, type UserMount } from "./user-mount.ts";
 
 const MOST_MOUNTS = 1024;
 
@@ -18,7 +18,10 @@ export function resolveMounts(host: HostConfig): readonly UserMount[] {
     ...Object.entries(host.Tmpfs ?? {}).map(([target, options]) => tmpfsMount(target, options)),
   ];
   if (mounts.length > MOST_MOUNTS) {
-    throw new EngineError("invalid", `${mounts.length} mounts are too many: at most ${MOST_MOUNTS} are possible`);
+    throw new EngineError(
+      "invalid",
+      `${mounts.length} mounts are too many: at most ${MOST_MOUNTS} are possible`,
+    );
   }
   const targets = new Set<string>();
   for (const { mount } of mounts) {

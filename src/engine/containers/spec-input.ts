@@ -85,7 +85,8 @@ function ipcOwner(entry: ContainerEntry, directory: ContainerDirectory): LiveCon
 
 function requireRunning(ref: string, directory: ContainerDirectory, what: string): LiveContainer {
   const owner = findOwner(ref, directory, what);
-  if (owner.process === undefined) throw new EngineError("internal", `${what}: container ${ref} is not running`);
+  if (owner.process === undefined)
+    throw new EngineError("internal", `${what}: container ${ref} is not running`);
   return owner;
 }
 

@@ -22,17 +22,21 @@ export type LifecycleEvent =
       readonly atNs: bigint;
       readonly error?: string;
     }
-  | { readonly type: "remove"; readonly force: boolean }
-  | { readonly type: "remove-begun" }
-  | { readonly type: "remove-failed"; readonly error: string };
+  | { readonly type: "remove"; readonly force: boolean };
 
 /** Whom the messages are about. */
 export interface Subject {
   readonly id: string;
   readonly name: string;
+  /** A removal was accepted and waits for the process's end. */
+  readonly removing: boolean;
 }
 
 const HAS_PROCESS: ReadonlySet<ContainerStatus> = new Set(["running", "paused", "restarting"]);
+/**
+ * Docker's states of a removal that takes its time or has failed. Here a removal is the deletion of one row, so nobody sees
+ * these; a record that has one all the same can only be removed.
+ */
 const GOING_AWAY: ReadonlySet<ContainerStatus> = new Set(["removing", "dead"]);
 
 export const INITIAL_STATE: ContainerState = {
@@ -50,14 +54,11 @@ export function isRunning(state: ContainerState): boolean {
   return HAS_PROCESS.has(state.status);
 }
 
-/**
- * The state after `event`. Throws conflict or notModified, in Docker's words, where the event is not allowed in `state`;
- * BugError-like combinations (an exit of a container that never ran) leave the state as it is, since the news may be old.
- */
+/** The state after `event`. Throws conflict or notModified, in Docker's words, where it is not allowed in `state`. */
 export function nextState(state: ContainerState, event: LifecycleEvent, subject: Subject): ContainerState {
   switch (event.type) {
     case "start":
-      return allowStart(state);
+      return allowStart(state, subject);
     case "stop":
       return isRunning(state) ? state : refuse("notModified", "container is already stopped");
     case "kill":
@@ -75,13 +76,10 @@ export function nextState(state: ContainerState, event: LifecycleEvent, subject:
   }
 }
 
-/** What the process or the removal reported: never refused. */
+/** What the runtime reported: never refused. */
 function afterNews(
   state: ContainerState,
-  event: Extract<
-    LifecycleEvent,
-    { type: "started" | "start-failed" | "exited" | "remove-begun" | "remove-failed" }
-  >,
+  event: Extract<LifecycleEvent, { type: "started" | "start-failed" | "exited" }>,
 ): ContainerState {
   switch (event.type) {
     case "started":
@@ -107,21 +105,17 @@ function afterNews(
         oomKilled: event.oomKilled,
         finishedAtNs: event.atNs,
       };
-    case "remove-begun":
-      return { ...state, status: "removing", pid: 0 };
-    case "remove-failed":
-      return { ...state, status: "dead", error: event.error };
   }
 }
 
-function allowStart(state: ContainerState): ContainerState {
+function allowStart(state: ContainerState, subject: Subject): ContainerState {
   if (state.status === "paused") {
     refuse("conflict", "cannot start a paused container, try unpause instead");
   }
-  if (isRunning(state)) refuse("notModified", "container is already running");
-  if (GOING_AWAY.has(state.status)) {
+  if (subject.removing || GOING_AWAY.has(state.status)) {
     refuse("conflict", "container is marked for removal and cannot be started");
   }
+  if (isRunning(state)) refuse("notModified", "container is already running");
   return state;
 }
 
@@ -139,7 +133,7 @@ function pause(state: ContainerState, subject: Subject): ContainerState {
 }
 
 function allowRemoval(state: ContainerState, force: boolean, subject: Subject): ContainerState {
-  if (state.status === "removing") {
+  if (subject.removing) {
     refuse("conflict", `removal of container ${subject.name} is already in progress`);
   }
   if (force || !isRunning(state)) return state;

@@ -10,7 +10,10 @@ const CAPABILITIES = (
 ).split(" ");
 
 /** Spells CapAdd and CapDrop as `CAP_NET_ADMIN` or `ALL`. Throws invalid for names the kernel or this daemon does not have. */
-export function normalizeCapabilities(host: HostConfig, bounds: bigint): Pick<HostConfig, "CapAdd" | "CapDrop"> {
+export function normalizeCapabilities(
+  host: HostConfig,
+  bounds: bigint,
+): Pick<HostConfig, "CapAdd" | "CapDrop"> {
   return {
     CapAdd: host.CapAdd?.map((name) => normalize(name, bounds, "CapAdd")) ?? null,
     // What is not there can be dropped: only the name has to be one.

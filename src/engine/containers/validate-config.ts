@@ -48,11 +48,14 @@ export function validateMergedConfig(config: ContainerConfig): ContainerConfig {
   if (config.StopSignal) parseSignal(config.StopSignal);
   let bytes = 0;
   for (const text of [...(config.Entrypoint ?? []), ...(config.Cmd ?? []), ...(config.Env ?? [])]) {
-    if (text.includes("\0")) throw invalid("the command and the environment must not contain a NUL character");
+    if (text.includes("\0"))
+      throw invalid("the command and the environment must not contain a NUL character");
     bytes += Buffer.byteLength(text) + 8;
   }
   if (bytes > MOST_PROGRAM_BYTES) {
-    throw invalid(`the command and the environment take ${bytes} bytes: at most ${MOST_PROGRAM_BYTES} are possible`);
+    throw invalid(
+      `the command and the environment take ${bytes} bytes: at most ${MOST_PROGRAM_BYTES} are possible`,
+    );
   }
   if (/[\0\n]/.test(`${config.User}${config.WorkingDir}`)) {
     throw invalid("the user and the working directory must be one line of text");

@@ -33,17 +33,21 @@ export function validateSysctls(host: HostConfig): void {
  * one then is part of a name (`net/ipv4/conf/eth0.1/forwarding`, `net.ipv4.conf.eth0/1.forwarding`).
  */
 export function sysctlPath(key: string): string {
-  if (!/^[a-zA-Z0-9_-]+([./][a-zA-Z0-9_-]+)+$/.test(key)) throw invalid(`sysctl "${key}" is not a name of a sysctl`);
+  if (!/^[\w@:-]+([./][\w@:-]+)+$/.test(key)) throw invalid(`sysctl "${key}" is not a name of a sysctl`);
   if (/[./]/.exec(key)?.[0] === "/") return key;
   return key.replace(/[./]/g, (separator) => (separator === "." ? "/" : "."));
 }
 
 function refuseSysctl(key: string, namespace: string): never {
-  throw invalid(`sysctl "${key}" not allowed in ${namespace === "network" ? "host network" : `a shared ${namespace}`} namespace`);
+  throw invalid(
+    `sysctl "${key}" not allowed in ${namespace === "network" ? "host network" : `a shared ${namespace}`} namespace`,
+  );
 }
 
 const ULIMITS = new Set(
-  "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split(" "),
+  "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split(
+    " ",
+  ),
 );
 
 /** Throws invalid (docker/go-units ulimit.go). -1 stands for unlimited. */
@@ -56,7 +60,9 @@ export function validateUlimits(ulimits: readonly Ulimit[]): void {
     if (Soft < -1 || Hard < -1) throw invalid(`invalid ulimit ${Name}: ${Soft}:${Hard}`);
     if (Hard !== -1 && (Soft > Hard || Soft === -1)) {
       const soft = Soft === -1 ? "-1 (unlimited)" : Soft;
-      throw invalid(`ulimit soft limit must be less than or equal to hard limit: soft: ${soft}, hard: ${Hard}`);
+      throw invalid(
+        `ulimit soft limit must be less than or equal to hard limit: soft: ${soft}, hard: ${Hard}`,
+      );
     }
   }
 }

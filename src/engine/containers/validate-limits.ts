@@ -25,7 +25,9 @@ function validateMemory(limits: HostConfig, facts: HostFacts, warnings: string[]
   if (limits.MemorySwappiness === -1) limits.MemorySwappiness = null;
   if (memory !== 0 && memory < LEAST_MEMORY) throw invalid("Minimum memory limit allowed is 6MB");
   if (memory > 0 && !facts.controllers.has("memory")) {
-    warnings.push(`Your kernel does not support memory limit capabilities ${NOT_MOUNTED} Limitation discarded.`);
+    warnings.push(
+      `Your kernel does not support memory limit capabilities ${NOT_MOUNTED} Limitation discarded.`,
+    );
     limits.Memory = 0;
     limits.MemorySwap = -1;
   }
@@ -80,7 +82,9 @@ function validateOomAndPids(limits: HostConfig, facts: HostFacts, warnings: stri
   // 0 and every negative number mean "unlimited".
   if ((limits.PidsLimit ?? 0) <= 0) limits.PidsLimit = null;
   if (limits.PidsLimit !== null && !facts.controllers.has("pids")) {
-    warnings.push(`Your kernel does not support PIDs limit capabilities ${NOT_MOUNTED} PIDs limit discarded.`);
+    warnings.push(
+      `Your kernel does not support PIDs limit capabilities ${NOT_MOUNTED} PIDs limit discarded.`,
+    );
     limits.PidsLimit = null;
   }
 }

@@ -10,7 +10,10 @@ export interface LogLimits {
 const DECIMAL_UNITS: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, p: 1e15 };
 
 /** Fills in the default. Throws invalid for bad options, unimplemented for drivers that are not there yet. */
-export function normalizeLogConfig(given: LogConfig | null | undefined): { Type: string; Config: Record<string, string> } {
+export function normalizeLogConfig(given: LogConfig | null | undefined): {
+  Type: string;
+  Config: Record<string, string>;
+} {
   const config = { Type: given?.Type || "json-file", Config: given?.Config ?? {} };
   logLimits(config);
   return config;
@@ -21,7 +24,10 @@ export function logLimits({ Type, Config }: LogConfig): LogLimits | undefined {
   const options = Config ?? {};
   if (Type === "none") return undefined;
   if (Type !== "json-file") {
-    throw new EngineError("unimplemented", `the log driver "${Type}" is not available yet: use json-file or none`);
+    throw new EngineError(
+      "unimplemented",
+      `the log driver "${Type}" is not available yet: use json-file or none`,
+    );
   }
   for (const key of Object.keys(options)) requireOption(key);
   const maxBytes = options["max-size"] === undefined ? 0 : parseSize(options["max-size"]);

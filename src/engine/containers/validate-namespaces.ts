@@ -74,11 +74,16 @@ export function validateEndpoints(networking: NetworkingConfig, mode: string): v
   for (const [network, settings] of Object.entries(networking.EndpointsConfig ?? {})) {
     if (settings === null) throw invalid(`invalid config for network ${network}: EndpointsConfig is nil`);
     if (network !== mode) {
-      throw new EngineError("unimplemented", `the network "${network}" cannot be joined yet: networks are not available`);
+      throw new EngineError(
+        "unimplemented",
+        `the network "${network}" cannot be joined yet: networks are not available`,
+      );
     }
     const set = Object.entries(settings).find(([, value]) => isSet(value));
     if (set !== undefined) {
-      throw invalid(`invalid config for network ${network}: ${set[0]} is supported on user defined networks only`);
+      throw invalid(
+        `invalid config for network ${network}: ${set[0]} is supported on user defined networks only`,
+      );
     }
   }
 }

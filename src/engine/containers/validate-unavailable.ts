@@ -16,10 +16,7 @@ const CHECKS: readonly Check[] = [
   ],
   [({ Links }) => filled(Links), "links between containers are not available yet"],
   [({ VolumesFrom }) => filled(VolumesFrom), "taking volumes from other containers is not available yet"],
-  [
-    ({ VolumeDriver }) => !["", "local"].includes(VolumeDriver ?? ""),
-    "volume drivers are not available yet",
-  ],
+  [({ VolumeDriver }) => !["", "local"].includes(VolumeDriver ?? ""), "volume drivers are not available yet"],
   [
     ({ DeviceRequests }) => filled(DeviceRequests),
     "device requests (--gpus) are not available yet: name the device nodes with --device",
@@ -45,7 +42,6 @@ const CHECKS: readonly Check[] = [
   ],
   [({ StorageOpt }) => filled(StorageOpt), "storage options (--storage-opt) are not available yet"],
   [({ Cgroup }) => filled(Cgroup), "joining another container's cgroup is not available yet"],
-  [({ CgroupParent }) => filled(CgroupParent), "choosing a parent cgroup (--cgroup-parent) is not available yet"],
   [
     ({ CpuCount, CpuPercent }) => filled(CpuCount) || filled(CpuPercent),
     "CpuCount and CpuPercent are for Windows only: use NanoCpus (--cpus)",

@@ -3,11 +3,12 @@
  * bytes are on the disk; so a name that exists is whole. Layers are not kept here: they live unpacked in the snapshots,
  * and saving or pushing an image makes their tars anew from there.
  */
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, mkdtemp, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { EngineError } from "../../base/errors.ts";
+import { syncDirectory } from "../../host/atomic-file.ts";
+import { DigestingStream } from "../../host/hashing.ts";
 import { parseDigest } from "../../oci/digest.ts";
 import { readUpTo } from "./bounded-read.ts";
 
@@ -33,9 +34,17 @@ export class ContentStore {
     return store;
   }
 
+  /** As ingest, for bytes that are in memory already. */
+  async ingestBytes(bytes: Uint8Array, digest?: string): Promise<{ digest: string; sizeBytes: number }> {
+    async function* once() {
+      yield bytes;
+    }
+    return await this.ingest(once(), { digest, maxBytes: bytes.length });
+  }
+
   /** Throws exhausted above `maxBytes`, dataLoss for another digest, canceled; leaves nothing then. */
   async ingest(
-    content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    content: AsyncIterable<Uint8Array>,
     options: IngestOptions,
   ): Promise<{ digest: string; sizeBytes: number }> {
     const directory = await this.scratchDirectory();
@@ -103,23 +112,22 @@ export class ContentStore {
 
 async function writeHashed(
   path: string,
-  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  content: AsyncIterable<Uint8Array>,
   options: IngestOptions,
 ): Promise<{ digest: string; sizeBytes: number }> {
   await using file = await open(path, "wx", 0o600);
-  const hash = createHash("sha256");
+  const digesting = new DigestingStream(content);
   let sizeBytes = 0;
-  for await (const chunk of content) {
+  for await (const chunk of digesting) {
     options.signal?.throwIfAborted();
     sizeBytes += chunk.length;
     if (sizeBytes > options.maxBytes) {
       throw new EngineError("exhausted", `the content is larger than the ${options.maxBytes} bytes allowed`);
     }
-    hash.update(chunk);
     await writeAll(file, chunk);
   }
   await file.sync();
-  return { digest: `sha256:${hash.digest("hex")}`, sizeBytes };
+  return { digest: `sha256:${digesting.digest.sha256}`, sizeBytes };
 }
 
 /** write(2) may take less than it was given. */
@@ -127,9 +135,4 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<voi
   for (let at = 0; at < bytes.length; ) {
     at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
   }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  await using directory = await open(path, "r");
-  await directory.sync();
 }

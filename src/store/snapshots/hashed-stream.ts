@@ -1,18 +1,19 @@
-import { createHash } from "node:crypto";
+import { DigestingStream } from "../../host/hashing.ts";
 
 /**
  * A stream that is hashed while somebody else reads it. A reader may stop early (an unpacker at a tar's end mark):
  * the rest still counts, so `finish` reads it.
  */
 export class HashedStream implements AsyncIterable<Uint8Array> {
-  private readonly source: AsyncIterator<Uint8Array>;
-  private readonly hash = createHash("sha256");
+  private readonly digesting: DigestingStream;
+  private readonly source: AsyncGenerator<Uint8Array, void, undefined>;
 
   constructor(
     stream: AsyncIterable<Uint8Array>,
     private readonly signal: AbortSignal,
   ) {
-    this.source = stream[Symbol.asyncIterator]();
+    this.digesting = new DigestingStream(stream);
+    this.source = this.digesting[Symbol.asyncIterator]();
   }
 
   /** Without `return`: leaving the loop must not end the source. */
@@ -24,18 +25,17 @@ export class HashedStream implements AsyncIterable<Uint8Array> {
     this.signal.throwIfAborted();
     const result = await this.source.next();
     this.signal.throwIfAborted();
-    if (result.done !== true) this.hash.update(result.value);
     return result;
   }
 
-  /** Reads what is left. Returns `sha256:<hex>`; to be called once. */
+  /** Reads what is left. Returns `sha256:<hex>`. */
   async finish(): Promise<string> {
     while ((await this.next()).done !== true);
-    return `sha256:${this.hash.digest("hex")}`;
+    return `sha256:${this.digesting.digest.sha256}`;
   }
 
   /** Lets go of the source; its complaint about that is of no interest. */
   async cancel(): Promise<void> {
-    await this.source.return?.().catch(() => undefined);
+    await this.source.return().catch(() => undefined);
   }
 }

@@ -11,7 +11,7 @@ import type { Snapshots } from "../images.ts";
 import { HashedStream } from "./hashed-stream.ts";
 import type { RootAttributes, SnapshotRow, SnapshotRows } from "./snapshot-rows.ts";
 
-const DEFAULT_ROOT: RootAttributes = { mode: 0o755, uid: 0, gid: 0 };
+const DEFAULT_MODE = 0o755;
 /**
  * A layer's directory has this odd mode until its tar says otherwise; still there afterwards, the tar was silent about
  * its root, and the parent's attributes count.
@@ -43,6 +43,8 @@ export class OverlaySnapshots implements Snapshots {
   private constructor(
     private readonly options: OverlayOptions,
     private lastNumber: number,
+    /** For a snapshot without a parent: owned by whoever owns the store, root in a daemon. */
+    private readonly defaultRoot: RootAttributes,
   ) {}
 
   /** Makes the root and begins to remove, in the background, every directory without a row. */
@@ -50,14 +52,16 @@ export class OverlaySnapshots implements Snapshots {
     await mkdir(options.root, { recursive: true, mode: 0o711 });
     const found = await readdir(options.root);
     const onDisk = found.map(Number).filter(Number.isSafeInteger);
-    const snapshots = new OverlaySnapshots(options, Math.max(options.rows.lastNumber(), 0, ...onDisk));
+    const { uid, gid } = await lstat(options.root);
+    const last = onDisk.reduce((most, number) => Math.max(most, number), options.rows.lastNumber());
+    const snapshots = new OverlaySnapshots(options, last, { mode: DEFAULT_MODE, uid, gid });
     const known = options.rows.numbers();
     for (const name of found) if (!known.has(Number(name))) snapshots.removeInBackground(name);
     return snapshots;
   }
 
   async prepare(key: string, parent: string | undefined): Promise<void> {
-    const root = parent === undefined ? DEFAULT_ROOT : this.committed(parent);
+    const root = parent === undefined ? this.defaultRoot : this.committed(parent);
     if (this.options.rows.find(key) !== undefined) {
       throw new EngineError("alreadyExists", `snapshot ${key} already exists`);
     }
@@ -124,7 +128,7 @@ export class OverlaySnapshots implements Snapshots {
     const number = this.nextNumber();
     const hashed = new HashedStream(tar, signal);
     try {
-      await this.makeDirectories(number, { ...DEFAULT_ROOT, mode: UNSET_MODE });
+      await this.makeDirectories(number, { ...this.defaultRoot, mode: UNSET_MODE });
       const { sizeBytes } = await this.options.unpacker.unpack(this.path(number, "fs"), hashed, signal);
       return { number, diffId: await hashed.finish(), sizeBytes };
     } catch (error) {
@@ -167,9 +171,8 @@ export class OverlaySnapshots implements Snapshots {
     const path = this.path(number, "fs");
     const { mode, uid, gid } = await lstat(path);
     if ((mode & 0o7777) !== UNSET_MODE) return { mode: mode & 0o7777, uid, gid };
-    const inherited = parent === undefined ? DEFAULT_ROOT : this.committed(parent);
-    await chown(path, inherited.uid, inherited.gid);
-    await chmod(path, inherited.mode);
+    const inherited = parent === undefined ? this.defaultRoot : this.committed(parent);
+    await setRoot(path, inherited, { uid, gid });
     return { mode: inherited.mode, uid: inherited.uid, gid: inherited.gid };
   }
 
@@ -186,13 +189,11 @@ export class OverlaySnapshots implements Snapshots {
     return this.lastNumber;
   }
 
-  /** mkdir's mode is cut by the umask, hence chmod; chown first, as it clears the set-id bits. */
   private async makeDirectories(number: number, root: RootAttributes): Promise<void> {
     const upper = this.path(number, "fs");
     await mkdir(join(this.options.root, String(number)), { mode: 0o711 });
     await Promise.all([mkdir(upper, { mode: 0o700 }), mkdir(this.path(number, "work"), { mode: 0o700 })]);
-    if (root.uid !== 0 || root.gid !== 0) await chown(upper, root.uid, root.gid);
-    await chmod(upper, root.mode);
+    await setRoot(upper, root, this.defaultRoot);
   }
 
   private path(number: number, part: "fs" | "work"): string {
@@ -212,4 +213,14 @@ export class OverlaySnapshots implements Snapshots {
       .finally(() => this.removals.delete(removal));
     this.removals.add(removal);
   }
+}
+
+/** mkdir's mode is cut by the umask, hence chmod; chown first, as it clears the set-id bits. */
+async function setRoot(
+  path: string,
+  wanted: RootAttributes,
+  owner: { readonly uid: number; readonly gid: number },
+): Promise<void> {
+  if (wanted.uid !== owner.uid || wanted.gid !== owner.gid) await chown(path, wanted.uid, wanted.gid);
+  await chmod(path, wanted.mode);
 }

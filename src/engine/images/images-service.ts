@@ -1,0 +1,104 @@
+import type {
+  ImageDeleteEntry,
+  ImageHistoryEntry,
+  ImageInspectView,
+  ImageSummary,
+  ProgressMessage,
+} from "../../api/image-views.ts";
+import { EngineError } from "../../base/errors.ts";
+import type { ImageId } from "../../base/ids.ts";
+import {
+  familiarRepository,
+  familiarString,
+  parseImageName,
+  withDefaultTag,
+  withTag,
+} from "../../oci/reference.ts";
+import type { StoredImage } from "../../store/images.ts";
+import { imageHistory, inspectImage } from "./describe-image.ts";
+import { publishImageEvent } from "./image-events.ts";
+import { findImage } from "./image-lookup.ts";
+import { type ImportOptions, importImage } from "./import-image.ts";
+import { type ListImagesOptions, listImages } from "./list-images.ts";
+import { type LoadOptions, loadImages } from "./load-images.ts";
+import { MessageQueue } from "./message-queue.ts";
+import type { ImagesDependencies } from "./ports.ts";
+import { ImageRemoval } from "./remove-image.ts";
+
+/** What the container use-cases need of images. */
+export interface ImagesForContainers {
+  /** By name, digest, id or unique prefix. Throws notFound `No such image: foo:latest`. */
+  resolve(ref: string): Promise<StoredImage>;
+}
+
+/** The use-cases of images: what the image router calls. */
+export class ImagesService implements ImagesForContainers {
+  constructor(private readonly dependencies: ImagesDependencies) {}
+
+  async resolve(ref: string): Promise<StoredImage> {
+    return findImage(this.dependencies.store.images, ref);
+  }
+
+  /** For those who hold an id; undefined when the image was deleted. */
+  find(id: ImageId): StoredImage | undefined {
+    return this.dependencies.store.images.find(id);
+  }
+
+  count(): number {
+    return this.dependencies.store.images.count();
+  }
+
+  async list(options: ListImagesOptions): Promise<ImageSummary[]> {
+    return listImages(this.dependencies.store, options, this.now());
+  }
+
+  async inspect(ref: string): Promise<ImageInspectView> {
+    return await inspectImage(this.dependencies.store, await this.resolve(ref));
+  }
+
+  async history(ref: string): Promise<ImageHistoryEntry[]> {
+    return imageHistory(this.dependencies.store, await this.resolve(ref));
+  }
+
+  /** Throws invalid for a target with a digest, an empty one, or one that reads like a digest. */
+  async tag(ref: string, target: { repo: string; tag: string }): Promise<void> {
+    const image = await this.resolve(ref);
+    const repository = parseImageName(target.repo);
+    if (repository.digest !== undefined) {
+      throw new EngineError("invalid", "refusing to create a tag with a digest reference");
+    }
+    if (familiarRepository(repository) === "sha256") {
+      throw new EngineError("invalid", "refusing to create an ambiguous tag using digest algorithm as name");
+    }
+    const name = target.tag === "" ? withDefaultTag(repository) : withTag(repository, target.tag);
+    this.dependencies.store.images.addName(image.id, name, this.now());
+    publishImageEvent(this.dependencies.events, "tag", image, familiarString(name));
+  }
+
+  async remove(ref: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteEntry[]> {
+    return await ImageRemoval.run(this.dependencies, ref, options);
+  }
+
+  load(
+    body: AsyncIterable<Uint8Array>,
+    options: LoadOptions,
+    signal: AbortSignal,
+  ): AsyncIterable<ProgressMessage> {
+    return MessageQueue.run((push, both) => loadImages(this.dependencies, body, options, push, both), signal);
+  }
+
+  import(
+    body: AsyncIterable<Uint8Array>,
+    options: ImportOptions,
+    signal: AbortSignal,
+  ): AsyncIterable<ProgressMessage> {
+    return MessageQueue.run(
+      (push, both) => importImage(this.dependencies, body, options, push, both),
+      signal,
+    );
+  }
+
+  private now(): Date {
+    return this.dependencies.now?.() ?? new Date();
+  }
+}

@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isKind } from "../base/errors.ts";
+import { type Migrations, openDatabase } from "./sqlite.ts";
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "berth-sqlite-"));
+  path = join(directory, "a.db");
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const FIRST = "CREATE TABLE things (name TEXT PRIMARY KEY) STRICT";
+const SECOND = "ALTER TABLE things ADD COLUMN size INTEGER NOT NULL DEFAULT 7";
+
+function things(...steps: string[]): Migrations[] {
+  return [{ noun: "things", steps }];
+}
+
+test("opens with the durability that crash safety needs", () => {
+  const database = openDatabase(path, things(FIRST));
+  const pragma = (name: string) => Object.values(database.query(`PRAGMA ${name}`).get() ?? {})[0];
+  expect(pragma("journal_mode")).toBe("wal");
+  expect(pragma("synchronous")).toBe(2);
+  expect(pragma("foreign_keys")).toBe(1);
+  database.close();
+});
+
+test("brings tables up to date step by step and keeps their rows", () => {
+  const first = openDatabase(path, things(FIRST));
+  first.exec("INSERT INTO things VALUES ('a')");
+  first.close();
+  const second = openDatabase(path, things(FIRST, SECOND));
+  expect(second.query("SELECT * FROM things").all()).toEqual([{ name: "a", size: 7 }]);
+  second.close();
+  openDatabase(path, things(FIRST, SECOND)).close();
+});
+
+test("nouns have versions of their own", () => {
+  openDatabase(path, things(FIRST)).close();
+  const other: Migrations = { noun: "others", steps: ["CREATE TABLE others (n INTEGER) STRICT"] };
+  const database = openDatabase(path, [...things(FIRST), other]);
+  expect(database.query("SELECT noun, version FROM schema_versions ORDER BY noun").all()).toEqual([
+    { noun: "others", version: 1 },
+    { noun: "things", version: 1 },
+  ]);
+  database.close();
+});
+
+test("a step that fails changes nothing", () => {
+  openDatabase(path, things(FIRST)).close();
+  expect(() => openDatabase(path, things(FIRST, SECOND, "NOT SQL"))).toThrow();
+  const database = openDatabase(path, things(FIRST));
+  expect(database.query("SELECT * FROM things").columnNames).toEqual(["name"]);
+  database.close();
+});
+
+test("a file of a newer program is refused, not damaged", () => {
+  openDatabase(path, things(FIRST, SECOND)).close();
+  let error: unknown;
+  try {
+    openDatabase(path, things(FIRST));
+  } catch (caught) {
+    error = caught;
+  }
+  expect(isKind(error, "failedPrecondition")).toBe(true);
+  openDatabase(path, things(FIRST, SECOND)).close();
+});

@@ -1,0 +1,70 @@
+/** A container's directory on the exec root: its shim's socket, its exit record, the place of its root. */
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BugError } from "../base/errors.ts";
+import type { ContainerId } from "../base/ids.ts";
+import { type ExitRecord, parseExitRecord } from "../kernel/exit-record.ts";
+import { EXIT_RECORD_NAME, ROOT_NAME } from "./plan/launch-plan.ts";
+
+/** 128 bits of the id: a socket's path has room for 107 bytes, and nobody finds a second id with the same half. */
+const NAME_LENGTH = 32;
+const OWNER_NAME = "owner.json";
+
+/** What has to be cleaned up when neither shim nor daemon of the time is there any more. */
+export interface RunOwner {
+  readonly cgroupsPath: string;
+  readonly cgroupDirectories: readonly string[];
+}
+
+export function runDirectoryName(id: ContainerId): string {
+  return id.slice(0, NAME_LENGTH);
+}
+
+const isMissing = (error: unknown): boolean =>
+  ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
+
+/** Makes the directory. Only root may look in: the sockets in it rule containers. */
+export async function createRunDirectory(directory: string, owner: RunOwner): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await mkdir(join(directory, ROOT_NAME), { recursive: true, mode: 0o700 });
+  const file = join(directory, OWNER_NAME);
+  await writeFile(`${file}.new`, JSON.stringify(owner), { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}
+
+/** Undefined for a directory that is not there or that a crash left before its cgroups were made. */
+export async function readOwner(directory: string): Promise<RunOwner | undefined> {
+  try {
+    const owner = JSON.parse(await readFile(join(directory, OWNER_NAME), "utf8")) as Partial<RunOwner>;
+    const { cgroupsPath, cgroupDirectories } = owner;
+    if (typeof cgroupsPath !== "string" || !Array.isArray(cgroupDirectories)) {
+      throw new BugError(`${join(directory, OWNER_NAME)} is not what this daemon writes`);
+    }
+    return { cgroupsPath, cgroupDirectories };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** How the container ended, if its shim could tell. */
+export async function readExitRecord(directory: string): Promise<ExitRecord | undefined> {
+  try {
+    return parseExitRecord(await readFile(join(directory, EXIT_RECORD_NAME), "utf8"));
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Names of all run directories. */
+export async function listRunDirectories(parent: string): Promise<string[]> {
+  try {
+    return (await readdir(parent, { withFileTypes: true }))
+      .filter((each) => each.isDirectory())
+      .map(({ name }) => name);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

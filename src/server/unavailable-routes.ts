@@ -1,0 +1,94 @@
+/** Endpoints of the API that berth does not serve yet: each says so in one sentence, with status 501. */
+import type { RouteName } from "../api/routes.ts";
+import { EngineError } from "../base/errors.ts";
+import type { Handler } from "./exchange.ts";
+
+const SUBJECTS = {
+  diskUsage: "disk usage is",
+  auth: "logging in to registries is",
+  containerChanges: "listing a container's changes is",
+  containerExport: "exporting containers is",
+  containerStats: "container statistics are",
+  containerUpdate: "updating containers is",
+  containerArchiveInfo: "copying files from and to containers is",
+  containerArchiveGet: "copying files from and to containers is",
+  containerArchivePut: "copying files from and to containers is",
+  containerCommit: "making images of containers is",
+  imageSearch: "searching registries is",
+  imageSaveSeveral: "saving images is",
+  imageSave: "saving images is",
+  imagePush: "pushing images is",
+  imagePrune: "removing unused images is",
+  distributionInspect: "looking up images in registries is",
+  build: "building images is",
+  buildPrune: "building images is",
+  buildCancel: "building images is",
+  session: "build sessions are",
+  grpc: "BuildKit's control interface is",
+  networkList: "networks are",
+  networkInspect: "networks are",
+  networkCreate: "networks are",
+  networkConnect: "networks are",
+  networkDisconnect: "networks are",
+  networkPrune: "networks are",
+  networkRemove: "networks are",
+  volumeList: "volumes are",
+  volumeInspect: "volumes are",
+  volumeCreate: "volumes are",
+  volumeUpdate: "volumes are",
+  volumePrune: "volumes are",
+  volumeRemove: "volumes are",
+  pluginList: "plugins are",
+  pluginPrivileges: "plugins are",
+  pluginInspect: "plugins are",
+  pluginPull: "plugins are",
+  pluginCreate: "plugins are",
+  pluginEnable: "plugins are",
+  pluginDisable: "plugins are",
+  pluginUpgrade: "plugins are",
+  pluginPush: "plugins are",
+  pluginSet: "plugins are",
+  pluginRemove: "plugins are",
+  swarmInspect: "clusters are",
+  swarmUnlockKey: "clusters are",
+  swarmInit: "clusters are",
+  swarmJoin: "clusters are",
+  swarmLeave: "clusters are",
+  swarmUpdate: "clusters are",
+  swarmUnlock: "clusters are",
+  nodeList: "nodes are",
+  nodeInspect: "nodes are",
+  nodeUpdate: "nodes are",
+  nodeRemove: "nodes are",
+  serviceList: "services are",
+  serviceLogs: "services are",
+  serviceInspect: "services are",
+  serviceCreate: "services are",
+  serviceUpdate: "services are",
+  serviceRemove: "services are",
+  taskList: "tasks are",
+  taskLogs: "tasks are",
+  taskInspect: "tasks are",
+  secretList: "secrets are",
+  secretInspect: "secrets are",
+  secretCreate: "secrets are",
+  secretUpdate: "secrets are",
+  secretRemove: "secrets are",
+  configList: "configs are",
+  configInspect: "configs are",
+  configCreate: "configs are",
+  configUpdate: "configs are",
+  configRemove: "configs are",
+} satisfies Partial<Record<RouteName, string>>;
+
+type UnavailableRoute = keyof typeof SUBJECTS;
+
+export const UNAVAILABLE_ROUTES = Object.fromEntries(
+  Object.entries(SUBJECTS).map(([name, subject]) => [name, refuse(`${subject} not available yet in berth`)]),
+) as Record<UnavailableRoute, Handler>;
+
+function refuse(sentence: string): Handler {
+  return () => {
+    throw new EngineError("unimplemented", sentence);
+  };
+}
