@@ -24,7 +24,8 @@ node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-native: dist/native/berth-shim dist/native/berth-kernel dist/native/hello
+NATIVE := dist/native/berth-shim dist/native/berth-kernel dist/native/hello
+native: $(NATIVE)
 
 dist/native/berth-shim: $(LIB_SOURCES) $(INIT_SOURCES) $(SHIM_SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
@@ -49,7 +50,7 @@ VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 SOURCES := $(shell find src -name '*.ts' -not -name '*.test.ts')
 
-dist/berth: node_modules/.package-lock.json native $(SOURCES)
+dist/berth: node_modules/.package-lock.json $(NATIVE) $(SOURCES)
 	$(BUN) build --compile --bytecode --minify src/main/cli.ts --outfile $@ \
 	  --define BERTH_VERSION='"$(VERSION)"' --define BERTH_COMMIT='"$(COMMIT)"' \
 	  --define BERTH_BUILD_TIME='"'$$(date -u +%Y-%m-%dT%H:%M:%SZ)'"' >/dev/null
@@ -64,7 +65,7 @@ check: toolchain native
 	node_modules/.bin/tsc --noEmit
 	$(BUN) test src test/architecture.test.ts
 
-test-privileged: dist/berth dist/sanitized
+test-privileged: dist/berth
 	scripts/install-test-packages.sh
 	$(BUN) test --timeout 60000 test/privileged
 

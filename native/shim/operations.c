@@ -43,6 +43,17 @@ static int write_value(const struct plan_op *op, struct failure *failure)
 	return 0;
 }
 
+static int attach_devices(const struct plan_op *op, struct failure *failure)
+{
+	const char *directory = plan_string(op, 0);
+	size_t length;
+	const void *program = plan_bytes(op, 1, &length);
+
+	if (!directory || !program)
+		return fail(failure, op, EPROTO, "decode", "");
+	return device_filter_attach(directory, program, length) < 0 ? fail(failure, op, errno, "bpf", directory) : 0;
+}
+
 /* Opened here and now, so that the namespace stays the one that was meant; entered by init_clone. */
 static int join_namespace(const struct plan_op *op, struct namespace_request *request, struct failure *failure)
 {

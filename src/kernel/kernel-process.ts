@@ -48,6 +48,10 @@ export class KernelProcess {
     return process;
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   get isGone(): boolean {
     return this.#gone;
   }

@@ -58,18 +58,28 @@ export function createLayerUnpacker(options: LayerUnpackerOptions): LayerUnpacke
 /** Writes all of `tar` to the child, waiting while its pipe is full. Returns early when the child has ended. */
 async function feed(child: UnpackProcess, tar: AsyncIterable<Uint8Array>): Promise<void> {
   const iterator = tar[Symbol.asyncIterator]();
-  const ended = child.exited.then(() => undefined);
-  for (;;) {
-    const next = await Promise.race([iterator.next(), ended]);
-    if (next === undefined) {
-      // Not awaited: a source that waits for its own input ends when that does.
-      Promise.resolve(iterator.return?.()).catch(() => undefined);
+  let giveUp = () => {};
+  let hasEnded = false;
+  void child.exited.then(() => {
+    hasEnded = true;
+    giveUp();
+  });
+  // Not Promise.race() with `exited`: that would keep every chunk in memory until the child ends.
+  const nextOrEnd = () => {
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Uint8Array> | undefined>();
+    giveUp = () => resolve(undefined);
+    iterator.next().then(resolve, reject);
+    return promise;
+  };
+  for (let next = await nextOrEnd(); !hasEnded && next !== undefined; next = await nextOrEnd()) {
+    if (next.done) {
+      await Promise.resolve(child.stdin.end()).catch(() => undefined);
       return;
     }
-    if (next.done) break;
-    if (!(await write(child, next.value))) await ended;
+    if (!(await write(child, next.value))) break;
   }
-  await Promise.resolve(child.stdin.end()).catch(() => undefined);
+  // Not awaited: a source that waits for its own input ends when that does.
+  Promise.resolve(iterator.return?.()).catch(() => undefined);
 }
 
 /** False when the child no longer reads: its exit code tells why. */

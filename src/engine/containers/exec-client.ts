@@ -8,6 +8,8 @@ import type { AttachedClient, OutputChunk } from "./container-use-cases.ts";
 export function execClient(options: {
   readonly tty: boolean;
   readonly stdin: boolean;
+  /** In words; empty or undefined: the default. */
+  readonly detachKeys: string | undefined;
   /** Undefined: nothing is attached, the client only waits. */
   readonly stream: ProcessStream | undefined;
   readonly ended: Promise<void>;
@@ -25,6 +27,7 @@ export function execClient(options: {
   }
   return {
     tty: options.tty,
+    ...(options.detachKeys ? { detachKeys: options.detachKeys } : {}),
     output: output(),
     write: async (data) => {
       if (stdin) await stream?.write(data);

@@ -150,6 +150,7 @@ describe("exec", () => {
 
   test("a client that goes leaves the program running", async () => {
     const { id, client } = await attach({ DetachKeys: "ctrl-a,x" });
+    expect(client.detachKeys).toBe("ctrl-a,x");
     client.detached();
     expect(await outputOf(client)).toBe("hi");
     expect(played.closed).toBe(true);

@@ -87,6 +87,7 @@ class Execs implements ExecsBackend {
       return execClient({
         tty: Tty === true,
         stdin: streams.stdin,
+        detachKeys: session.request.DetachKeys,
         stream: attaches ? await attachOrKill(process, streams) : undefined,
         ended,
         onDetach: () => this.#tell(live, session.id, "exec_detach"),

@@ -1,4 +1,4 @@
-import { EngineError, fromUnknown, isKind } from "../../base/errors.ts";
+import { EngineError, isKind } from "../../base/errors.ts";
 import { publishContainerEvent } from "../events/container-events.ts";
 import type { EventSink } from "../events/event-sink.ts";
 import type { StoredContainerDirectory } from "./container-directory.ts";
@@ -19,17 +19,10 @@ export class ContainerKiller {
 
   /** SIGKILL (also when no signal is named) waits for the exit, others are sent only. Throws invalid, notFound, conflict. */
   async kill(ref: string, signal: string | undefined): Promise<void> {
-    try {
-      const number = signal ? parseDeliverableSignal(signal) : SIGKILL;
-      const entry = this.dependencies.directory.get(ref);
-      if (number === SIGKILL) await this.killAndWait(entry);
-      else await this.send(entry, number);
-    } catch (error) {
-      const reason = fromUnknown(error);
-      throw new EngineError(reason.kind, `cannot kill container: ${ref}: ${reason.message}`, {
-        cause: error,
-      });
-    }
+    const number = signal ? parseDeliverableSignal(signal) : SIGKILL;
+    const entry = this.dependencies.directory.get(ref);
+    if (number === SIGKILL) await this.killAndWait(entry);
+    else await this.send(entry, number);
   }
 
   /** Throws conflict when it does not run, internal when it does not die. */

@@ -43,10 +43,12 @@ export function describeStartFailure(error: unknown, program: string, user: stri
     const known = fromUnknown(error);
     return { error: known, exitCode: 128 };
   }
-  return classify(`${CREATE_FAILED}${launchText(error, program, user)}: unknown`, error);
+  const unknownUser = error.operation === "USER" ? unknownUserText(error, user) : undefined;
+  if (unknownUser !== undefined) return { error: new EngineError("internal", unknownUser, { cause: error }), exitCode: 128 };
+  return classify(`${CREATE_FAILED}${launchText(error, program)}: unknown`, error);
 }
 
-function launchText(error: LaunchError, program: string, user: string): string {
+function launchText(error: LaunchError, program: string): string {
   const reason = ERRNO_TEXT[error.errno] ?? error.errno;
   switch (error.operation) {
     case "EXEC":
@@ -56,8 +58,6 @@ function launchText(error: LaunchError, program: string, user: string): string {
       return error.path === ""
         ? `error during container init: ${error.step}: ${reason}`
         : execText(error, program, reason);
-    case "USER":
-      return userText(error, user, reason);
     case "WORKDIR":
       return `error during container init: mkdir ${error.path}: ${reason}`;
     case "BIND_IN":
@@ -74,12 +74,10 @@ function execText(error: LaunchError, program: string, reason: string): string {
   return `error during container init: exec: ${quote(program)}: ${found}`;
 }
 
-function userText(error: LaunchError, user: string, reason: string): string {
+/** Docker looks names up before it launches, so these come without the runtime's preamble. */
+function unknownUserText(error: LaunchError, user: string): string | undefined {
+  if (error.errno !== "ENOENT" && error.errno !== "ESRCH") return undefined;
   const [name = "", group] = user.split(":");
-  // The shim says by the step which file did not have the name.
-  if (error.errno !== "ENOENT" && error.errno !== "ESRCH") {
-    return `error during container init: ${describeStep(error)}: ${reason}`;
-  }
   if (/group/.test(error.step)) {
     return `unable to find group ${error.path || group || name}: no matching entries in group file`;
   }

@@ -69,6 +69,13 @@ describe("resolve", () => {
   });
 });
 
+test("find gives undefined where resolve throws", async () => {
+  await using context = await loaded();
+  expect((await context.service.find("app"))?.id).toBe(idOf(app) as never);
+  expect(await context.service.find("nope")).toBeUndefined();
+  expect(await context.service.find("Not A Name")).toBeUndefined();
+});
+
 describe("list", () => {
   const list = async (context: ServiceUnderTest, filters: Record<string, string[]> = {}) =>
     (

@@ -5,8 +5,7 @@ import type {
   ImageSummary,
   ProgressMessage,
 } from "../../api/image-views.ts";
-import { EngineError } from "../../base/errors.ts";
-import type { ImageId } from "../../base/ids.ts";
+import { EngineError, isKind } from "../../base/errors.ts";
 import {
   familiarRepository,
   familiarString,
@@ -39,9 +38,14 @@ export class ImagesService implements ImagesForContainers {
     return findImage(this.dependencies.store.images, ref);
   }
 
-  /** For those who hold an id; undefined when the image was deleted. */
-  find(id: ImageId): StoredImage | undefined {
-    return this.dependencies.store.images.find(id);
+  /** As resolve, but undefined when there is none, or not exactly one. */
+  async find(ref: string): Promise<StoredImage | undefined> {
+    try {
+      return findImage(this.dependencies.store.images, ref);
+    } catch (error) {
+      if (isKind(error, "notFound") || isKind(error, "invalid")) return undefined;
+      throw error;
+    }
   }
 
   count(): number {

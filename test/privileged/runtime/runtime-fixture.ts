@@ -1,6 +1,7 @@
 /** A ShimRuntime on real helpers, with a busybox image below each container. */
 import { afterAll, beforeAll } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ContainerConfig, HostConfig } from "../../../src/api/container-config.ts";
 import type { ContainerId } from "../../../src/base/ids.ts";
@@ -50,7 +51,7 @@ function without(machine: MachineFacts, controller: string | undefined): Machine
 export class RuntimeFixture {
   constructor(private readonly options: FixtureOptions) {}
 
-  readonly scratch = mkdtempSync("/tmp/berth-runtime-");
+  readonly scratch = mkdtempSync(join(tmpdir(), "berth-runtime-"));
   readonly log: string[] = [];
   #kernel: KernelHelper | undefined;
   #machine: MachineFacts | undefined;

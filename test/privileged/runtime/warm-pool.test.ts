@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { withRuntime } from "./runtime-fixture.ts";
+import { readText, withRuntime } from "./runtime-fixture.ts";
 
 const fixture = withRuntime({ warmContainers: 2 });
 const directories = () => {
@@ -17,15 +17,23 @@ async function untilReady(count: number): Promise<void> {
   while (ready().length < count) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Host pid of the process that waits in the cgroup made for an id. */
+function preparedPid(id: string): number {
+  const { cgroups } = fixture.machine;
+  const tree =
+    cgroups.version === 2 ? cgroups.mountPoint : (cgroups.unified ?? cgroups.controllers.get("pids") ?? "");
+  return Number(readText(join(tree, "berth", id, "cgroup.procs")));
+}
+
 test("a reserved id has a prepared shim, and a plain container runs in it", async () => {
   await untilReady(2);
   let id = fixture.runtime.reserve();
   while (!directories().includes(id.slice(0, 32))) id = fixture.runtime.reserve();
-  const { process, output } = await fixture.start(
-    { config: { Cmd: ["cat", "/proc/self/cgroup"] }, hostConfig: { Memory: 32 << 20 } },
-    id,
-  );
-  expect(await output).toContain(`/berth/${id}`);
+  const waiting = preparedPid(id);
+  const request = { config: { Cmd: ["echo", "warm"] }, hostConfig: { Memory: 32 << 20 } };
+  const { process, output } = await fixture.start(request, id);
+  expect(process.pid).toBe(waiting);
+  expect(await output).toBe("warm\n");
   expect((await process.exited).code).toBe(0);
   await fixture.runtime.forget(id);
   expect(directories()).not.toContain(id.slice(0, 32));

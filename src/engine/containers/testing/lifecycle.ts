@@ -8,7 +8,7 @@ import type { ImageId } from "../../../base/ids.ts";
 import { createLogger } from "../../../host/logger.ts";
 import { type Database, openDatabase } from "../../../host/sqlite.ts";
 import type { OciRuntimeConfig } from "../../../oci/runtime-config.ts";
-import type { MachineFacts, SpecInput } from "../../../runtime/container-runtime.ts";
+import type { ContainerProcess, MachineFacts, SpecInput } from "../../../runtime/container-runtime.ts";
 import type { ImageConfig, StoredImage } from "../../../store/images.ts";
 import { containerMigrations } from "../container-repository.ts";
 import { type Containers, createContainers } from "../create-containers.ts";
@@ -85,6 +85,10 @@ export class TestLifecycle {
 
   /** The daemon dies here: nothing of its memory is left, the database, the shims and the layers are. */
   crash(): void {
+    // A dead daemon hears of no exit.
+    for (const container of this.containers.directory.all()) {
+      (container as { process: ContainerProcess | undefined }).process = undefined;
+    }
     this.#database.close();
     this.#database = this.#open();
     this.containers = this.#build();

@@ -1,0 +1,68 @@
+import { describe, expect, test } from "bun:test";
+import { EngineError } from "../../base/errors.ts";
+import { LaunchError } from "../../kernel/shim-session.ts";
+import { describeStartFailure } from "./start-failure.ts";
+
+const PREFIX =
+  "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: ";
+
+describe("the launch's failures, as Docker tells of them", () => {
+  test.each<[string, [string, string, string, string], string, number, string]>([
+    [
+      "no such program",
+      ["EXEC", "execve", "ENOENT", "foo"],
+      'error during container init: exec: "foo": executable file not found in $PATH: unknown',
+      127,
+      "invalid",
+    ],
+    [
+      "no such file",
+      ["EXEC", "execve", "ENOENT", "/foo"],
+      'error during container init: exec: "/foo": stat /foo: no such file or directory: unknown',
+      127,
+      "invalid",
+    ],
+    [
+      "not executable",
+      ["EXEC", "execve", "EACCES", "/etc/passwd"],
+      'error during container init: exec: "/etc/passwd": permission denied: unknown',
+      126,
+      "invalid",
+    ],
+    [
+      "a directory",
+      ["EXEC", "execve", "EISDIR", "/etc"],
+      'error during container init: exec: "/etc": is a directory: unknown: permission denied',
+      126,
+      "invalid",
+    ],
+    ["another machine's", ["EXEC", "execve", "ENOEXEC", "/foo"], "exec /foo: exec format error: unknown", 128, "internal"],
+    [
+      "anything else",
+      ["MOUNT_IN", "fsmount", "EPERM", "/proc"],
+      "error during container init: mount in: fsmount /proc: operation not permitted: unknown",
+      128,
+      "internal",
+    ],
+  ])("%s", (_case, [operation, step, errno, path], message, exitCode, kind) => {
+    const failure = describeStartFailure(new LaunchError(operation, step, errno, path), path, "nobody2");
+    expect(failure).toMatchObject({ exitCode, error: { kind, message: PREFIX + message } });
+  });
+
+  test("a file over a directory", () => {
+    const failure = describeStartFailure(new LaunchError("BIND_IN", "open_tree", "ENOTDIR", "/x"), "sh", "");
+    expect(failure.exitCode).toBe(127);
+    expect(failure.error.message).toContain("Are you trying to mount a directory onto a file (or vice-versa)?");
+  });
+
+  test("names that the container's own files do not have, without the preamble", () => {
+    const unknown = (step: string) => describeStartFailure(new LaunchError("USER", step, "ENOENT", ""), "sh", "eve:ops");
+    expect(unknown("passwd").error.message).toBe("unable to find user eve: no matching entries in passwd file");
+    expect(unknown("group").error.message).toBe("unable to find group ops: no matching entries in group file");
+  });
+
+  test("what is no launch keeps its kind", () => {
+    const failure = describeStartFailure(new EngineError("conflict", "taken"), "sh", "");
+    expect(failure).toMatchObject({ exitCode: 128, error: { kind: "conflict", message: "taken" } });
+  });
+});

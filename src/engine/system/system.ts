@@ -1,0 +1,46 @@
+import { release } from "node:os";
+import type { HostFacts } from "../containers/host-facts.ts";
+import type { ContainerDirectory } from "../containers/live-container.ts";
+import type { EventBus } from "../events/event-bus.ts";
+import { describeHost } from "./host-description.ts";
+import { infoView } from "./info.ts";
+import type { SystemBackend } from "./system-use-cases.ts";
+import { type BuildInfo, versionView } from "./version.ts";
+
+export interface SystemDependencies {
+  readonly build: BuildInfo;
+  readonly daemonId: string;
+  readonly dataRoot: string;
+  readonly debug: boolean;
+  readonly facts: HostFacts;
+  readonly directory: ContainerDirectory;
+  readonly images: { count(): number };
+  readonly snapshots: { readonly driver: string };
+  readonly events: EventBus;
+  /** Where `etc` and `proc` are; `/` but in tests. */
+  readonly hostRoot?: string;
+}
+
+/** `docker version`, `docker info`, `docker events`. */
+export function createSystem(deps: SystemDependencies): SystemBackend {
+  return {
+    version: () => versionView(deps.build, deps.facts.architecture, release()),
+    info: async () =>
+      infoView(
+        {
+          id: deps.daemonId,
+          version: deps.build.version,
+          dataRoot: deps.dataRoot,
+          storageDriver: deps.snapshots.driver,
+          imageCount: deps.images.count(),
+          containerStates: deps.directory.all().map(({ record }) => record.state),
+          eventListeners: deps.events.subscriberCount,
+          debug: deps.debug,
+          now: new Date(),
+        },
+        deps.facts,
+        await describeHost(deps.dataRoot, deps.hostRoot),
+      ),
+    events: (window, signal) => deps.events.subscribe(window, signal),
+  };
+}
