@@ -85,7 +85,7 @@ async function feed(child: UnpackProcess, tar: AsyncIterable<Uint8Array>): Promi
 /** False when the child no longer reads: its exit code tells why. */
 async function write(child: UnpackProcess, chunk: Uint8Array): Promise<boolean> {
   try {
-    child.stdin.write(chunk);
+    await child.stdin.write(chunk);
     await child.stdin.flush();
     return true;
   } catch {

@@ -60,7 +60,10 @@ async function start(daemon: AsyncDisposableStack, options: DaemonOptions, logge
   daemon.adopt(database, (open: Database) => open.close());
   const unpacker = createLayerUnpacker({ kernelPath: programs.kernel });
   const { dataRoot, execRoot } = options;
-  const store = await ImageStore.open({ dataRoot, database, kernel, unpacker, logger });
+  const store = daemon.adopt(
+    await ImageStore.open({ dataRoot, database, kernel, unpacker, logger }),
+    (open) => open.close(),
+  );
   const runtime = daemon.adopt(new ShimRuntime({ kernel, execRoot, machine, logger }), (open) =>
     open.close(),
   );

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { isKind } from "../base/errors.ts";
 import { createContainerReads } from "../engine/containers/container-reads.ts";
 import { createContainers } from "../engine/containers/create-containers.ts";
 import { createExecs } from "../engine/containers/exec.ts";
@@ -54,13 +53,12 @@ export async function createEngine(
     logger,
   });
   const { directory } = containers;
-  const finder = { find: async (ref: string) => await images.resolve(ref).catch(undefinedIfUnknown) };
   return {
     reconcile: () => containers.reconcile(),
     backends: {
       containers: {
         ...containers.backend,
-        ...createContainerReads({ directory, images: finder, snapshots, dataRoot, events }),
+        ...createContainerReads({ directory, images, snapshots, dataRoot, events }),
       },
       execs: createExecs({ directory, events, runtimeConfigOf: (live) => containers.runtimeConfigOf(live) }),
       images,
@@ -77,9 +75,4 @@ export async function createEngine(
       }),
     },
   };
-}
-
-function undefinedIfUnknown(error: unknown): undefined {
-  if (isKind(error, "notFound") || isKind(error, "invalid")) return undefined;
-  throw error;
 }

@@ -53,6 +53,7 @@ describe("selectPlatform", () => {
   test("takes the exact one", () => {
     expect(selectPlatform(offers, AMD64)?.name).toBe("amd64");
     expect(selectPlatform(offers, ARM64)?.name).toBe("arm64");
+    expect(selectPlatform(offers, { os: "linux", architecture: "x64" })?.name).toBe("amd64");
   });
 
   test("falls back to what also runs, best first", () => {

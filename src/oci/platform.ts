@@ -76,7 +76,9 @@ export function formatPlatform(platform: Platform): string {
 }
 
 /** 0: does not run there; higher: fits better. 32-bit ARM of a lower version runs on a higher one, and on arm64. */
-function fitness(offered: Platform, wanted: Platform): number {
+function fitness(anyOffered: Platform, anyWanted: Platform): number {
+  const offered = normalizePlatform(anyOffered);
+  const wanted = normalizePlatform(anyWanted);
   if (offered.os !== wanted.os) return 0;
   if (offered.architecture === wanted.architecture) {
     if (offered.variant === wanted.variant) return 100;
@@ -102,8 +104,7 @@ export function selectPlatform<T extends { readonly platform?: Platform }>(
   let best: T | undefined;
   let bestFitness = 0;
   for (const candidate of candidates) {
-    const value =
-      candidate.platform === undefined ? 0 : fitness(normalizePlatform(candidate.platform), wanted);
+    const value = candidate.platform === undefined ? 0 : fitness(candidate.platform, wanted);
     if (value > bestFitness) [best, bestFitness] = [candidate, value];
   }
   return (
@@ -113,5 +114,5 @@ export function selectPlatform<T extends { readonly platform?: Platform }>(
 
 /** Whether an image for `offered` is what somebody meant who asked for `wanted`. */
 export function fitsPlatform(offered: Platform, wanted: Platform): boolean {
-  return fitness(normalizePlatform(offered), wanted) > 0;
+  return fitness(offered, wanted) > 0;
 }

@@ -108,12 +108,16 @@ class HttpApiServer implements ApiServer {
   async close(options: { readonly graceMs?: number } = {}): Promise<void> {
     const stopped = this.#servers.map((server) => new Promise<void>((done) => server.close(() => done())));
     this.#shutdown.abort(new EngineError("unavailable", "the daemon is shutting down"));
-    for (const server of this.#servers) server.closeIdleConnections();
+    const closeIdle = () => this.#servers.map((server) => server.closeIdleConnections());
+    closeIdle();
+    // A connection whose answer has just ended is kept alive for a next request: it becomes idle only now and then.
+    const idling = setInterval(closeIdle, 20);
     const left = [...this.#taken].map((socket) => new Promise<void>((gone) => socket.once("close", gone)));
     const { promise: graceIsOver, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, options.graceMs ?? DEFAULT_GRACE_MS);
     await Promise.race([Promise.all([...stopped, ...left]), graceIsOver]);
     clearTimeout(timer);
+    clearInterval(idling);
     for (const server of this.#servers) server.closeAllConnections();
     for (const socket of this.#taken) socket.destroy();
     await Promise.all(stopped);
@@ -174,7 +178,9 @@ class HttpApiServer implements ApiServer {
       return;
     }
     const length = Buffer.byteLength(body);
-    response.writeHead(status, { ...this.#headers, "Content-Type": type, "Content-Length": length }).end(body);
+    response
+      .writeHead(status, { ...this.#headers, "Content-Type": type, "Content-Length": length })
+      .end(body);
   }
 
   async #serveUpgrade(request: IncomingMessage, socket: Duplex, early: Buffer): Promise<void> {

@@ -1,4 +1,5 @@
 /** Endpoints about processes started in running containers. */
+import type { ExecStartRequest } from "../api/container-config.ts";
 import { execCreateRequest, execStartRequest } from "../api/container-shapes.ts";
 import { MULTIPLEXED_STREAM, RAW_STREAM } from "../api/media-types.ts";
 import { atLeast } from "../api/version.ts";
@@ -44,13 +45,18 @@ async function start(execs: ExecsBackend, exchange: HijackExchange): Promise<voi
   }
   // The answer's form follows this request, not the exec: clients read what they asked for here.
   const framed = request.Tty !== true;
-  const size = framed || !atLeast(exchange.version, "1.42") ? undefined : (request.ConsoleSize ?? undefined);
+  const size = framed || !atLeast(exchange.version, "1.42") ? undefined : knownSize(request.ConsoleSize);
   const type = framed && atLeast(exchange.version, "1.42") ? MULTIPLEXED_STREAM : RAW_STREAM;
   const client = await startAttached(execs, id, size);
   const connection = exchange.takeOver(type);
   if (connection.input === undefined && !client.tty) client.endInput();
   const detachKeys = detachKeysOf(client.detachKeys ?? "");
   await serveAttachment(connection, client, { framed, stdin: true, detachKeys }, exchange.signal);
+}
+
+/** A client without a terminal of its own sends zeroes. */
+function knownSize(size: ExecStartRequest["ConsoleSize"]): readonly [number, number] | undefined {
+  return size && size[0] > 0 && size[1] > 0 ? size : undefined;
 }
 
 /**

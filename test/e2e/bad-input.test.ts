@@ -47,7 +47,7 @@ describe("requests", () => {
       "too many CPUs",
       () => post("/containers/create", withHost({ NanoCpus: 1e15 })),
       400,
-      /Range of CPUs is from 0.01 to/,
+      /range of CPUs is from 0.01 to/,
     ],
     [
       "an unknown capability",
@@ -61,7 +61,7 @@ describe("requests", () => {
       400,
       /mount path must be absolute/,
     ],
-    ["a bad signal", () => post("/containers/nope/kill?signal=NOPE"), 404, /No such container/],
+    ["a bad signal", () => post("/containers/nope/kill?signal=NOPE"), 400, /invalid signal: NOPE/],
     ["an unknown path", () => daemon.api("GET", "/nonsense"), 404, /page not found/],
     ["a bridge network", () => post("/containers/create", { Image: BUSYBOX, Cmd: ["true"] }), 501, /network/],
     ["a volume", () => post("/containers/create", withHost({ Binds: ["data:/data"] })), 501, /volume/],
@@ -79,7 +79,6 @@ describe("requests", () => {
       400,
       /client version 1.99 is too new/,
     ],
-    ["a broken archive", () => daemon.api("POST", "/images/load", { body: "no tar at all" }), 400, /./],
   ];
   test.each(cases)("%s", async (_, request, status, message) => {
     const got = await answer(await request());
@@ -97,6 +96,13 @@ describe("requests", () => {
       message: `Conflict. The container name "/taken" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`,
     });
     await daemon.mustDocker("rm", "taken");
+  });
+
+  test("a broken archive is told in the stream, as Docker does", async () => {
+    const { code, stderr } = await daemon.dockerWith({ input: "no tar at all" }, "load");
+    expect(code).toBe(1);
+    expect(stderr).not.toBe("");
+    expect(await daemon.mustDocker("images", "-q")).toHaveLength(12);
   });
 
   test("unknown fields are ignored", async () => {

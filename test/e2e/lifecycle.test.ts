@@ -16,21 +16,21 @@ afterEach(async () => {
 
 describe("states", () => {
   test("create, start, stop, start again, remove", async () => {
-    const id = await daemon.mustDocker("create", "--name", "c", ...NONE, BUSYBOX, "sleep", "100000");
-    expect(await state("c", "Status")).toBe("created");
-    expect(await daemon.mustDocker("start", "c")).toBe("c");
-    expect(await state("c", "Status")).toBe("running");
-    expect(await daemon.mustDocker("stop", "-t", "0", "c")).toBe("c");
-    expect(await state("c", "Status")).toBe("exited");
-    expect(await state("c", "ExitCode")).toBe("137");
+    const id = await daemon.mustDocker("create", "--name", "cc", ...NONE, BUSYBOX, "sleep", "100000");
+    expect(await state("cc", "Status")).toBe("created");
+    expect(await daemon.mustDocker("start", "cc")).toBe("cc");
+    expect(await state("cc", "Status")).toBe("running");
+    expect(await daemon.mustDocker("stop", "-t", "0", "cc")).toBe("cc");
+    expect(await state("cc", "Status")).toBe("exited");
+    expect(await state("cc", "ExitCode")).toBe("137");
     await daemon.mustDocker("start", id.slice(0, 12));
-    expect(await state("c", "Running")).toBe("true");
-    const refused = await daemon.docker("rm", "c");
+    expect(await state("cc", "Running")).toBe("true");
+    const refused = await daemon.docker("rm", "cc");
     expect(refused.code).toBe(1);
     expect(refused.stderr).toContain(
       "container is running: stop the container before removing or force remove",
     );
-    expect(await daemon.mustDocker("rm", "-f", "c")).toBe("c");
+    expect(await daemon.mustDocker("rm", "-f", "cc")).toBe("cc");
   });
 
   test("stop asks first: a program that handles the signal chooses its code", async () => {
@@ -48,7 +48,7 @@ describe("states", () => {
       "run",
       "-d",
       "--name",
-      "s",
+      "sig",
       "--stop-signal",
       "USR1",
       ...NONE,
@@ -57,37 +57,37 @@ describe("states", () => {
       "-c",
       script,
     );
-    await followUntil("s", "ready");
-    await daemon.mustDocker("kill", "-s", "HUP", "s");
-    await followUntil("s", "hup");
-    await daemon.mustDocker("stop", "s");
-    expect(await daemon.mustDocker("logs", "s")).toBe("ready\nhup\nusr");
+    await followUntil("sig", "ready");
+    await daemon.mustDocker("kill", "-s", "HUP", "sig");
+    await followUntil("sig", "hup");
+    await daemon.mustDocker("stop", "sig");
+    expect(await daemon.mustDocker("logs", "sig")).toBe("ready\nhup\nusr");
   });
 
   test("pause holds everything, unpause lets go", async () => {
-    await sleeper("p");
-    await daemon.mustDocker("pause", "p");
-    expect(await state("p", "Status")).toBe("paused");
-    expect((await daemon.docker("exec", "p", "true")).stderr).toContain("is paused");
-    expect((await daemon.docker("pause", "p")).stderr).toContain("already paused");
-    await daemon.mustDocker("unpause", "p");
-    expect(await daemon.mustDocker("exec", "p", "echo", "goes on")).toBe("goes on");
+    await sleeper("pp");
+    await daemon.mustDocker("pause", "pp");
+    expect(await state("pp", "Status")).toBe("paused");
+    expect((await daemon.docker("exec", "pp", "true")).stderr).toContain("is paused");
+    expect((await daemon.docker("pause", "pp")).stderr).toContain("already paused");
+    await daemon.mustDocker("unpause", "pp");
+    expect(await daemon.mustDocker("exec", "pp", "echo", "goes on")).toBe("goes on");
   });
 
   test("restart gives a new process", async () => {
-    await sleeper("r");
-    const before = await state("r", "Pid");
-    await daemon.mustDocker("restart", "-t", "0", "r");
-    expect(await state("r", "Running")).toBe("true");
-    expect(await state("r", "Pid")).not.toBe(before);
+    await sleeper("rr");
+    const before = await state("rr", "Pid");
+    await daemon.mustDocker("restart", "-t", "0", "rr");
+    expect(await state("rr", "Running")).toBe("true");
+    expect(await state("rr", "Pid")).not.toBe(before);
   });
 
   test("wait gives the code of one that ends and of one that has ended", async () => {
-    await daemon.mustDocker("run", "-di", "--name", "w", ...NONE, BUSYBOX, "sh", "-c", "read x; exit 11");
-    const waiting = daemon.mustDocker("wait", "w");
-    await daemon.dockerWith({ input: "\n" }, "attach", "w");
+    await daemon.mustDocker("run", "-di", "--name", "ww", ...NONE, BUSYBOX, "sh", "-c", "read x; exit 11");
+    const waiting = daemon.mustDocker("wait", "ww");
+    await daemon.dockerWith({ input: "\n" }, "attach", "ww");
     expect(await waiting).toBe("11");
-    expect(await daemon.mustDocker("wait", "w")).toBe("11");
+    expect(await daemon.mustDocker("wait", "ww")).toBe("11");
   });
 
   test("rename", async () => {
@@ -99,24 +99,24 @@ describe("states", () => {
 
 describe("looking", () => {
   test("ps shows what Docker's shows", async () => {
-    await sleeper("a", "--label", "x=y");
-    await daemon.docker("run", "--name", "b", ...NONE, BUSYBOX, "sh", "-c", "exit 2");
+    await sleeper("aa", "--label", "x=y");
+    await daemon.docker("run", "--name", "bb", ...NONE, BUSYBOX, "sh", "-c", "exit 2");
     expect(
       await daemon.mustDocker("ps", "--format", "{{.Names}}|{{.Image}}|{{.Command}}|{{.State}}|{{.Ports}}"),
-    ).toBe('a|busybox:latest|"sleep 100000"|running|');
+    ).toBe('aa|busybox:latest|"sleep 100000"|running|');
     expect(await daemon.mustDocker("ps", "-a", "--format", "{{.Names}} {{.Status}}")).toMatch(
-      /^b Exited \(2\) .* ago\na Up (Less than a second|\d+ seconds?)$/,
+      /^bb Exited \(2\) .* ago\naa Up (Less than a second|\d+ seconds?)$/,
     );
     expect(await daemon.mustDocker("ps", "-aq", "--filter", "label=x=y", "--no-trunc")).toBe(
-      await daemon.mustDocker("inspect", "-f", "{{.Id}}", "a"),
+      await daemon.mustDocker("inspect", "-f", "{{.Id}}", "aa"),
     );
     expect(await daemon.mustDocker("ps", "-aq", "--filter", "exited=2")).not.toBe("");
     expect(await daemon.mustDocker("ps", "-aq", "--filter", "name=nothing")).toBe("");
   });
 
   test("top lists the container's processes", async () => {
-    await sleeper("t");
-    const table = await daemon.mustDocker("top", "t");
+    await sleeper("tt");
+    const table = await daemon.mustDocker("top", "tt");
     expect(table.split("\n")[0]).toMatch(/^UID +PID +PPID +C +STIME +TTY +TIME +CMD$/);
     expect(table).toContain("sleep 100000");
     expect(table.split("\n")).toHaveLength(2);
@@ -124,23 +124,23 @@ describe("looking", () => {
 
   test("logs: both streams, tail, timestamps, since, follow", async () => {
     const script = "echo one; echo two >&2; echo three; read x; echo four";
-    await daemon.mustDocker("run", "-di", "--name", "l", ...NONE, BUSYBOX, "sh", "-c", script);
-    await followUntil("l", "three");
-    const { stdout, stderr } = await daemon.docker("logs", "l");
+    await daemon.mustDocker("run", "-di", "--name", "log", ...NONE, BUSYBOX, "sh", "-c", script);
+    await followUntil("log", "three");
+    const { stdout, stderr } = await daemon.docker("logs", "log");
     expect({ stdout, stderr }).toEqual({ stdout: "one\nthree\n", stderr: "two\n" });
-    expect(await daemon.mustDocker("logs", "--tail", "1", "l")).toBe("three");
-    expect(await daemon.mustDocker("logs", "-t", "--tail", "1", "l")).toMatch(
+    expect(await daemon.mustDocker("logs", "--tail", "1", "log")).toBe("three");
+    expect(await daemon.mustDocker("logs", "-t", "--tail", "1", "log")).toMatch(
       /^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{9}Z three$/,
     );
-    expect(await daemon.mustDocker("logs", "--since", "2099-01-01T00:00:00Z", "l")).toBe("");
-    const following = daemon.docker("logs", "-f", "l");
-    await daemon.dockerWith({ input: "\n" }, "attach", "l");
+    expect(await daemon.mustDocker("logs", "--since", "2099-01-01T00:00:00Z", "log")).toBe("");
+    const following = daemon.docker("logs", "-f", "log");
+    await daemon.dockerWith({ input: "\n" }, "attach", "log");
     expect((await following).stdout).toBe("one\nthree\nfour\n");
   });
 
   test("events tell the whole life", async () => {
     const since = String(Date.now() / 1000);
-    await daemon.mustDocker("run", "--rm", "--name", "e", ...NONE, BUSYBOX, "true");
+    await daemon.mustDocker("run", "--rm", "--name", "ev", ...NONE, BUSYBOX, "true");
     const until = String(Date.now() / 1000 + 0.001);
     const lines = await daemon.mustDocker(
       "events",
@@ -149,7 +149,7 @@ describe("looking", () => {
       "--until",
       until,
       "--filter",
-      "container=e",
+      "container=ev",
       "--format",
       "{{.Action}}",
     );

@@ -40,6 +40,11 @@ export class StoredContainerDirectory implements ContainerDirectory {
     return this.#entries.has(id);
   }
 
+  /** Whether some container's id begins so. */
+  hasPrefix(prefix: string): boolean {
+    return this.all().some(({ id }) => id.startsWith(prefix));
+  }
+
   usersOf(image: ImageId): readonly ContainerEntry[] {
     return this.all().filter((entry) => entry.record.imageId === image);
   }

@@ -1,7 +1,8 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ContainerConfig, HostConfig } from "../../api/container-config.ts";
+import type { ContainerRecord } from "./container-record.ts";
 import { hostnameFile, hostsFile, resolvConfFile } from "./resolution-files.ts";
+import { sharedContainer } from "./validate-namespaces.ts";
 
 /** Where a container's own files are; the log is written by its shim. */
 export interface ContainerPaths {
@@ -27,27 +28,26 @@ export function containerPaths(dataRoot: string, id: string): ContainerPaths {
 /**
  * Writes the files that are bound into the container, at each start anew, so that the host's resolver of that moment
  * counts. Written in place: an old run's mounts are gone, and a half-written file after a crash is overwritten by the
- * next start before anybody reads it. Not `owned`: only the directory is made, since another container's files are used.
+ * next start before anybody reads it. Who joins another's network takes the other's files; the directory is needed all
+ * the same, for the log.
  */
-export async function writeResolutionFiles(
-  paths: ContainerPaths,
-  config: ContainerConfig,
-  host: HostConfig,
-  options: { readonly owned: boolean },
-): Promise<void> {
-  if (!options.owned) {
-    await mkdir(paths.directory, { recursive: true, mode: 0o710 });
+export async function prepareFiles(record: ContainerRecord, dataRoot: string): Promise<void> {
+  const paths = containerPaths(dataRoot, record.id);
+  const { config, hostConfig } = record;
+  const made = mkdir(paths.directory, { recursive: true, mode: 0o710 });
+  if (sharedContainer(hostConfig.NetworkMode) !== undefined) {
+    await made;
     return;
   }
   const [hosts, resolvConf] = await Promise.all([
-    host.NetworkMode === "host" ? readIfThere("/etc/hosts") : "",
+    hostConfig.NetworkMode === "host" ? readIfThere("/etc/hosts") : "",
     readIfThere("/etc/resolv.conf"),
-    mkdir(paths.directory, { recursive: true, mode: 0o710 }),
+    made,
   ]);
   await Promise.all([
     writeFile(paths.hostname, hostnameFile(config), { mode: 0o644 }),
-    writeFile(paths.hosts, hostsFile(host, hosts), { mode: 0o644 }),
-    writeFile(paths.resolvConf, resolvConfFile(host, resolvConf), { mode: 0o644 }),
+    writeFile(paths.hosts, hostsFile(hostConfig, hosts), { mode: 0o644 }),
+    writeFile(paths.resolvConf, resolvConfFile(hostConfig, resolvConf), { mode: 0o644 }),
   ]);
 }
 

@@ -36,7 +36,9 @@ describe("create", () => {
       state: { status: "created", exitCode: 0 },
     });
     expect(life.snapshots.keys.get(id)).toBe("layer");
-    expect(life.events).toEqual([{ action: "create", id, attributes: { a: "b", image: "busybox", name: "web" } }]);
+    expect(life.events).toEqual([
+      { action: "create", id, attributes: { a: "b", image: "busybox", name: "web" } },
+    ]);
   });
 
   test("invents a name", async () => {
@@ -60,8 +62,14 @@ describe("create", () => {
 describe("refusals", () => {
   test("leave nothing behind", async () => {
     await life.create({}, "web");
-    expect(await refusal({}, "web")).toStartWith('conflict: Conflict. The container name "/web" is already in use by');
-    expect([life.snapshots.keys.size, life.runtime.known.size, life.containers.directory.all().length]).toEqual([1, 1, 1]);
+    expect(await refusal({}, "web")).toStartWith(
+      'conflict: Conflict. The container name "/web" is already in use by',
+    );
+    expect([
+      life.snapshots.keys.size,
+      life.runtime.known.size,
+      life.containers.directory.all().length,
+    ]).toEqual([1, 1, 1]);
   });
 
   test("so does a snapshot that cannot be made; the name is free again", async () => {
@@ -82,15 +90,21 @@ describe("refusals", () => {
     [{ Image: "nope" }, "notFound: No such image: nope:latest"],
     [{ Env: ["=x"] }, "invalid: invalid environment variable: =x"],
     [{ Env: ["A=\0"] }, "invalid: Env.0 must not contain a NUL character"],
-    [{ WorkingDir: "tmp" }, "invalid: the working directory 'tmp' is invalid, it needs to be an absolute path"],
+    [
+      { WorkingDir: "tmp" },
+      "invalid: the working directory 'tmp' is invalid, it needs to be an absolute path",
+    ],
     [{ StopSignal: "NOPE" }, "invalid: invalid signal: NOPE"],
     [{ ExposedPorts: { "99999/tcp": {} } }, 'invalid: invalid port specification: "99999/tcp"'],
     [
       { Cmd: ["x".repeat(1_000_000), "y".repeat(1_000_000)] },
-      "invalid: the command and the environment take 2000025 bytes: at most 1500000 are possible",
+      "invalid: the command and the environment take 2000033 bytes: at most 1500000 are possible",
     ],
     [{ Hostname: "h".repeat(65) }, `invalid: hostname "${"h".repeat(65)}" is too long (maximum 64 bytes)`],
-    [{ Healthcheck: { Test: ["CMD", "x"] } }, "unimplemented: health checks are not available yet: use --no-healthcheck"],
+    [
+      { Healthcheck: { Test: ["CMD", "x"] } },
+      "unimplemented: health checks are not available yet: use --no-healthcheck",
+    ],
     [
       { Volumes: { "/data": {} } },
       "unimplemented: volumes are not available yet: bind a host path (-v /on/host:/in/container) or use --tmpfs",
@@ -112,7 +126,11 @@ describe("refusals", () => {
 
 describe("warnings", () => {
   test("for what the image declares and nobody provides", async () => {
-    life.addImage("db", { Cmd: ["db"], Volumes: { "/var/lib/db": {} }, Healthcheck: { Test: ["CMD", "ping"] } });
+    life.addImage("db", {
+      Cmd: ["db"],
+      Volumes: { "/var/lib/db": {} },
+      Healthcheck: { Test: ["CMD", "ping"] },
+    });
     const { Warnings } = await life.backend.create({ Image: "db", HostConfig: { NetworkMode: "none" } }, {});
     expect(Warnings).toEqual([
       expect.stringContaining("The image declares volumes (/var/lib/db)"),
@@ -124,7 +142,9 @@ describe("warnings", () => {
     life.addImage("arm", { Cmd: ["x"] }, "arm64");
     const request = { Image: "arm", HostConfig: { NetworkMode: "none" } };
     const { Warnings } = await life.backend.create(request, {});
-    expect(Warnings).toEqual([expect.stringContaining("platform (linux/arm64) does not match the detected host platform")]);
+    expect(Warnings).toEqual([
+      expect.stringContaining("platform (linux/arm64) does not match the detected host platform"),
+    ]);
     await expect(life.backend.create(request, { platform: "linux/amd64" })).rejects.toThrow(
       "does not provide the specified platform (linux/amd64)",
     );

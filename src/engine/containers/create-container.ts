@@ -19,6 +19,7 @@ import type { Snapshots, StoredImage } from "../../store/images.ts";
 import { publishContainerEvent } from "../events/container-events.ts";
 import type { EventSink } from "../events/event-sink.ts";
 import type { StoredContainerDirectory } from "./container-directory.ts";
+import { prepareFiles } from "./container-files.ts";
 import { inventName, parseContainerName } from "./container-names.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { HostFacts } from "./host-facts.ts";
@@ -45,6 +46,7 @@ export interface CreateDependencies {
   readonly runtime: Pick<ContainerRuntime, "reserve" | "forget">;
   readonly events: EventSink;
   readonly facts: HostFacts;
+  readonly dataRoot: string;
   readonly nowNs: () => bigint;
 }
 
@@ -80,6 +82,9 @@ export class ContainerCreator {
       directory.reserveName(finalName, id);
       const record = await this.#makeRecord(id, finalName, prepared);
       const entry = directory.insert(record);
+      // Most containers are started at once, and making files takes longer than writing them again. Should it fail, the
+      // start tries again and says why.
+      entry.filesWritten = prepareFiles(entry.record, this.dependencies.dataRoot).catch(() => undefined);
       publishContainerEvent(events, entry.record, "create");
     } catch (error) {
       directory.releaseName(finalName, id);

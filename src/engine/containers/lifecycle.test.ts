@@ -33,9 +33,16 @@ async function exit(id: string, status: Parameters<ReturnType<typeof life.runtim
 
 describe("start and exit", () => {
   test("a run from start to end", async () => {
-    const id = await life.run({ Tty: true, User: "app", HostConfig: { ConsoleSize: [24, 80], GroupAdd: ["wheel"] } }, "web");
+    const id = await life.run(
+      { Tty: true, User: "app", HostConfig: { ConsoleSize: [24, 80], GroupAdd: ["wheel"] } },
+      "web",
+    );
     const process = life.runtime.process(id);
-    expect(life.state(id)).toMatchObject({ status: "running", pid: process.pid, startedAtNs: process.startedAtNs });
+    expect(life.state(id)).toMatchObject({
+      status: "running",
+      pid: process.pid,
+      startedAtNs: process.startedAtNs,
+    });
     expect(life.runtime.launched[0]).toMatchObject({
       id,
       root: { upperDir: `/${id}/fs` },
@@ -47,7 +54,12 @@ describe("start and exit", () => {
     expect(await exit(id, { code: 3 })).toEqual({ StatusCode: 3 });
     expect(life.state(id)).toMatchObject({ status: "exited", pid: 0, exitCode: 3 });
     expect(life.actions).toEqual(["create", "start", "die"]);
-    expect(life.events.at(-1)?.attributes).toEqual({ exitCode: "3", execDuration: "2", image: "busybox", name: "web" });
+    expect(life.events.at(-1)?.attributes).toEqual({
+      exitCode: "3",
+      execDuration: "2",
+      image: "busybox",
+      name: "web",
+    });
   });
 
   test("writes the files that are bound into it", async () => {
@@ -110,7 +122,10 @@ describe("a start that fails", () => {
     expect(life.state(id)).toMatchObject({ status: "created", exitCode: 127 });
     expect(life.state(id).error).toContain("executable file not found in $PATH");
     const { result } = await life.backend.wait(id, "not-running", never);
-    expect(await result).toMatchObject({ StatusCode: 127, Error: { Message: expect.stringContaining("nope") } });
+    expect(await result).toMatchObject({
+      StatusCode: 127,
+      Error: { Message: expect.stringContaining("nope") },
+    });
     await life.backend.start(id);
     expect(life.state(id)).toMatchObject({ status: "running", error: "" });
   });
@@ -130,7 +145,9 @@ describe("a start that fails", () => {
       life.containers.directory.get(id);
       Object.assign(life.runtime.process(id), { startedAtNs: undefined });
     };
-    expect(await refusal(life.backend.start(id).catch((error) => Promise.reject(error)))).toStartWith("internal: ");
+    expect(await refusal(life.backend.start(id).catch((error) => Promise.reject(error)))).toStartWith(
+      "internal: ",
+    );
     expect(life.runtime.processes.has(id)).toBe(false);
     expect(life.containers.directory.get(id).process).toBeUndefined();
   });
@@ -165,7 +182,10 @@ describe("--rm", () => {
       life.backend.wait(id, "removed", never),
     ]);
     life.runtime.process(id).end({ code: 5 });
-    expect(await Promise.all(waits.map(({ result }) => result))).toEqual([{ StatusCode: 5 }, { StatusCode: 5 }]);
+    expect(await Promise.all(waits.map(({ result }) => result))).toEqual([
+      { StatusCode: 5 },
+      { StatusCode: 5 },
+    ]);
     await life.containers.idle();
     expect(life.containers.directory.all()).toEqual([]);
     expect([life.snapshots.keys.size, life.runtime.known.size]).toEqual([0, 0]);
@@ -180,101 +200,23 @@ describe("--rm", () => {
   });
 });
 
-describe("stop", () => {
-  test("sends the stop signal and waits", async () => {
-    const id = await life.run({ StopSignal: "SIGINT" });
-    const process = life.runtime.process(id);
-    process.onSignal = (signal) => process.end({ code: 128 + signal, signal });
-    await life.backend.stop(id, {});
-    expect(process.signals).toEqual([2]);
-    expect(life.state(id)).toMatchObject({ status: "exited", exitCode: 130 });
-    expect(life.actions).toEqual(["create", "start", "kill", "die", "stop"]);
-    expect(await refusal(life.backend.stop(id, {}))).toBe("notModified: container is already stopped");
-  });
-
-  test("kills one that does not listen", async () => {
-    const id = await life.run();
-    const process = life.runtime.process(id);
-    await life.backend.stop(id, { timeoutSeconds: 0, signal: "USR1" });
-    expect(process.signals).toEqual([10, 9]);
-  });
-
-  test("without a limit waits until somebody kills it, who is not kept waiting", async () => {
-    const id = await life.run();
-    const stopped = life.backend.stop(id, { timeoutSeconds: -1 });
-    await life.backend.kill(id, "KILL");
-    await stopped;
-    expect(life.state(id).exitCode).toBe(137);
-  });
-
-  test("thaws a paused one", async () => {
-    const id = await life.run();
-    const process = life.runtime.process(id);
-    await life.backend.pause(id);
-    await life.backend.stop(id, { timeoutSeconds: 0 });
-    expect([process.frozen, life.state(id).status]).toEqual([false, "exited"]);
-  });
-
-  test("refuses what is no signal", async () => {
-    const id = await life.run();
-    expect(await refusal(life.backend.stop(id, { signal: "x" }))).toBe(
-      `invalid: cannot stop container: ${id}: invalid signal: x`,
-    );
-  });
-});
-
-describe("kill", () => {
-  test("delivers any signal, waits only for SIGKILL", async () => {
-    const id = await life.run({}, "web");
-    await life.backend.kill("web", "HUP");
-    expect([life.runtime.process(id).signals, life.state(id).status]).toEqual([[1], "running"]);
-    expect(life.events.at(-1)).toMatchObject({ action: "kill", attributes: { signal: "1" } });
-    await life.backend.kill("web", undefined);
-    expect(life.state(id).status).toBe("exited");
-    expect(await refusal(life.backend.kill("web", undefined))).toBe(`conflict: container ${id} is not running`);
-    expect(await refusal(life.backend.kill("web", "NOPE"))).toBe("invalid: invalid signal: NOPE");
-  });
-
-  test("says so when it does not die", async () => {
-    const id = await life.run();
-    life.runtime.process(id).onSignal = () => undefined;
-    expect(await refusal(life.backend.kill(id, "9"))).toBe(
-      "internal: tried to kill container, but did not receive an exit event",
-    );
-  });
-
-  test("waits for a start that is under way", async () => {
-    const id = await life.create();
-    const [, killed] = await Promise.all([life.backend.start(id), refusal(life.backend.kill(id, "TERM"))]);
-    expect([killed, life.runtime.process(id).signals]).toEqual(["accepted", [15]]);
-  });
-});
-
-describe("pause", () => {
-  test("there and back", async () => {
-    const id = await life.run();
-    await life.backend.pause(id);
-    expect([life.state(id).status, life.runtime.process(id).frozen]).toEqual(["paused", true]);
-    expect(await refusal(life.backend.pause(id))).toBe(`conflict: container ${id} is already paused`);
-    expect(await refusal(life.backend.start(id))).toContain("try unpause instead");
-    await life.backend.unpause(id);
-    expect([life.state(id).status, life.runtime.process(id).frozen]).toEqual(["running", false]);
-    expect(life.actions.slice(2)).toEqual(["pause", "unpause"]);
-  });
-});
-
 describe("rename", () => {
   test("frees the old name", async () => {
     const id = await life.create({}, "old");
     await life.backend.rename("old", "/new");
     expect(life.containers.directory.get("new").id).toBe(id as never);
-    expect(life.events.at(-1)).toMatchObject({ action: "rename", attributes: { oldName: "/old", name: "new" } });
+    expect(life.events.at(-1)).toMatchObject({
+      action: "rename",
+      attributes: { oldName: "/old", name: "new" },
+    });
     expect(await refusal(life.create({}, "old"))).toBe("accepted");
     expect(await refusal(life.backend.rename("new", "old"))).toStartWith(
       'conflict: Error when allocating new name: Conflict. The container name "/old" is already in use',
     );
     expect(await refusal(life.backend.rename("new", "new"))).toContain("same name as its current name");
-    expect(await refusal(life.backend.rename("new", "/"))).toBe("invalid: Neither old nor new names may be empty");
+    expect(await refusal(life.backend.rename("new", "/"))).toBe(
+      "invalid: Neither old nor new names may be empty",
+    );
     expect(await refusal(life.backend.rename("new", "a b"))).toContain("Invalid container name (a b)");
   });
 });
@@ -325,7 +267,10 @@ describe("remove", () => {
       life.backend.wait(id, "removed", never),
     ]);
     await life.backend.remove(id, GONE);
-    expect(await Promise.all(waits.map(({ result }) => result))).toEqual([{ StatusCode: 0 }, { StatusCode: 0 }]);
+    expect(await Promise.all(waits.map(({ result }) => result))).toEqual([
+      { StatusCode: 0 },
+      { StatusCode: 0 },
+    ]);
   });
 });
 
@@ -353,7 +298,9 @@ describe("restart", () => {
   test("starts one that does not run, and wraps failures as Docker does", async () => {
     const id = await life.create({}, "web");
     life.runtime.failWith = new LaunchError("EXEC", "execve", "ENOENT", "sh");
-    expect(await refusal(life.backend.restart("web", {}))).toStartWith("internal: Cannot restart container web: failed");
+    expect(await refusal(life.backend.restart("web", {}))).toStartWith(
+      "internal: Cannot restart container web: failed",
+    );
     await life.backend.restart("web", {});
     expect(life.state(id).status).toBe("running");
   });
@@ -397,8 +344,12 @@ describe("prune", () => {
 
   test("refuses filters it does not know", async () => {
     expect(await refusal(pruned({ name: ["x"] }))).toBe("invalid: invalid filter 'name'");
-    expect(await refusal(pruned({ until: ["x"] }))).toBe('invalid: failed to parse value as time or duration: "x"');
-    expect(await refusal(pruned({ until: ["1h", "2h"] }))).toBe("invalid: more than one until filter specified");
+    expect(await refusal(pruned({ until: ["x"] }))).toBe(
+      'invalid: failed to parse value as time or duration: "x"',
+    );
+    expect(await refusal(pruned({ until: ["1h", "2h"] }))).toBe(
+      "invalid: more than one until filter specified",
+    );
   });
 });
 

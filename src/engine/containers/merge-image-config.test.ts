@@ -27,7 +27,14 @@ describe("what is executed", () => {
 
 test("the client's variables, labels, ports and texts win by key", () => {
   const merged = mergeImageConfig(
-    { Env: ["A=mine", "B"], Labels: { x: "mine" }, ExposedPorts: { "1/tcp": {} }, User: "", WorkingDir: "/w", Cmd: ["c"] },
+    {
+      Env: ["A=mine", "B"],
+      Labels: { x: "mine" },
+      ExposedPorts: { "1/tcp": {} },
+      User: "",
+      WorkingDir: "/w",
+      Cmd: ["c"],
+    },
     {
       Env: ["A=image", "B=image", "C=image"],
       Labels: { x: "image", y: "image" },

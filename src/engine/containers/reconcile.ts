@@ -58,7 +58,7 @@ export async function reconcileContainers(dependencies: ReconcileDependencies): 
  */
 async function reconcileOne(entry: ContainerEntry, dependencies: ReconcileDependencies): Promise<void> {
   const found = await dependencies.runtime.adopt(entry.id);
-  if (found !== undefined && !("exit" in found)) {
+  if (found !== undefined && "exited" in found) {
     await resume(entry, found, dependencies);
     return;
   }
@@ -106,7 +106,8 @@ async function sweep({
   dataRoot,
   logger,
 }: ReconcileDependencies): Promise<void> {
-  await runtime.sweep((name) => directory.has(name));
+  // A run directory is named by the first digits of the id. One too many kept is nothing, one too few kills a container.
+  await runtime.sweep((name) => directory.hasPrefix(name));
   const orphan = (name: string) => isHex64(name) && !directory.has(name);
   const [keys, names] = await Promise.all([snapshots.active(), listContainerDirectories(dataRoot)]);
   const swept = await Promise.allSettled([

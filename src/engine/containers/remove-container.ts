@@ -66,7 +66,7 @@ export class ContainerRemover {
     publishContainerEvent(events, record, "destroy");
     entry.announceRemoval();
     entry.notifyChange();
-    this.#inBackground(this.#cleanUp(record));
+    this.#inBackground(this.#cleanUp(record, entry.filesWritten));
   }
 
   /** Resolves when everything that was removed is gone from the disk too. */
@@ -88,9 +88,9 @@ export class ContainerRemover {
   }
 
   /** Layer and directory only when the shim is gone, which writes to both. */
-  async #cleanUp(record: ContainerRecord): Promise<void> {
+  async #cleanUp(record: ContainerRecord, filesWritten: Promise<void>): Promise<void> {
     const { runtime, snapshots, dataRoot } = this.dependencies;
-    await runtime.forget(record.id);
+    await Promise.all([runtime.forget(record.id), filesWritten]);
     await Promise.all([
       snapshots.remove(record.snapshot),
       removeContainerDirectory(containerPaths(dataRoot, record.id)),

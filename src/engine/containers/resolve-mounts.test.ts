@@ -26,7 +26,14 @@ describe("-v", () => {
           recursive: true,
           propagation: "rslave",
         },
-        view: { Type: "bind", Source: "/b/c", Destination: "/d/e", Mode: "ro,rslave,z", RW: false, Propagation: "rslave" },
+        view: {
+          Type: "bind",
+          Source: "/b/c",
+          Destination: "/d/e",
+          Mode: "ro,rslave,z",
+          RW: false,
+          Propagation: "rslave",
+        },
         missingSource: "create",
       },
     ]);
@@ -38,9 +45,18 @@ describe("-v", () => {
     ["/a:ro", "invalid: invalid volume specification: '/a:ro'"],
     [":/b", "invalid: invalid volume specification: ':/b'"],
     ["/a:/b:ro:x", "invalid: invalid volume specification: '/a:/b:ro:x'"],
-    ["/a:b", "invalid: invalid volume specification: '/a:b': invalid mount path: 'b' mount path must be absolute"],
-    ["/a:/", "invalid: invalid volume specification: '/a:/': invalid specification: destination can't be '/'"],
-    ["/a:/x/..", "invalid: invalid volume specification: '/a:/x/..': invalid specification: destination can't be '/'"],
+    [
+      "/a:b",
+      "invalid: invalid volume specification: '/a:b': invalid mount path: 'b' mount path must be absolute",
+    ],
+    [
+      "/a:/",
+      "invalid: invalid volume specification: '/a:/': invalid specification: destination can't be '/'",
+    ],
+    [
+      "/a:/x/..",
+      "invalid: invalid volume specification: '/a:/x/..': invalid specification: destination can't be '/'",
+    ],
   ])("%s", (bind, expected) => expect(refusal({ Binds: [bind] })).toBe(expected));
 
   test.each(["data:/b", "/b", "data:/b:ro"])("%s is a volume", (bind) => {
@@ -72,8 +88,17 @@ describe("--mount", () => {
   ])("%p", (mount, message) => expect(refusal({ Mounts: [mount] })).toBe(`invalid: ${message}`));
 
   test("non-recursive ones are not read-only below either", () => {
-    const mount = { Type: "bind", Source: "/s", Target: "/t", ReadOnly: true, BindOptions: { NonRecursive: true } } as const;
-    expect(resolveMounts({ Mounts: [mount] })[0]?.mount).toMatchObject({ recursive: false, readOnlyRecursive: false });
+    const mount = {
+      Type: "bind",
+      Source: "/s",
+      Target: "/t",
+      ReadOnly: true,
+      BindOptions: { NonRecursive: true },
+    } as const;
+    expect(resolveMounts({ Mounts: [mount] })[0]?.mount).toMatchObject({
+      recursive: false,
+      readOnlyRecursive: false,
+    });
   });
 });
 
@@ -85,15 +110,23 @@ describe("tmpfs", () => {
     expect(options("exec,size=64m,mode=1777,size=1g")).toMatchObject({
       options: ["nosuid", "nodev", "exec", "mode=1777", "size=1g"],
     });
-    const request = { Type: "tmpfs", Target: "/t", ReadOnly: true, TmpfsOptions: { SizeBytes: 4096, Mode: 0o700 } } as const;
+    const request = {
+      Type: "tmpfs",
+      Target: "/t",
+      ReadOnly: true,
+      TmpfsOptions: { SizeBytes: 4096, Mode: 0o700 },
+    } as const;
     expect(resolveMounts({ Mounts: [request] })[0]?.mount).toMatchObject({
       options: ["noexec", "nosuid", "nodev", "ro", "mode=700", "size=4096"],
     });
   });
 
-  test.each(["nope", "size", "size=1,lowerdir=/etc", "mode=999", "constructor", "size=-1"])("refuses %s", (text) => {
-    expect(refusal({ Tmpfs: { "/t": text } })).toStartWith("invalid: invalid tmpfs option");
-  });
+  test.each(["nope", "size", "size=1,lowerdir=/etc", "mode=999", "constructor", "size=-1"])(
+    "refuses %s",
+    (text) => {
+      expect(refusal({ Tmpfs: { "/t": text } })).toStartWith("invalid: invalid tmpfs option");
+    },
+  );
 });
 
 test("two mounts on one place are refused, whoever asked", () => {
@@ -102,6 +135,8 @@ test("two mounts on one place are refused, whoever asked", () => {
 });
 
 test("outer mounts come before inner ones", () => {
-  const targets = resolveMounts({ Binds: ["/a:/t/u/v", "/b:/t"], Tmpfs: { "/t/u": "" } }).map(({ mount }) => mount.target);
+  const targets = resolveMounts({ Binds: ["/a:/t/u/v", "/b:/t"], Tmpfs: { "/t/u": "" } }).map(
+    ({ mount }) => mount.target,
+  );
   expect(targets).toEqual(["/t", "/t/u", "/t/u/v"]);
 });

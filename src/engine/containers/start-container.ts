@@ -11,14 +11,12 @@ import { publishContainerEvent } from "../events/container-events.ts";
 import type { EventSink } from "../events/event-sink.ts";
 import type { StoredContainerDirectory } from "./container-directory.ts";
 import type { ContainerEntry } from "./container-entry.ts";
-import { containerPaths, writeResolutionFiles } from "./container-files.ts";
-import type { ContainerRecord } from "./container-record.ts";
+import { prepareFiles } from "./container-files.ts";
 import type { ExitRecorder } from "./record-exit.ts";
 import type { ContainerRemover } from "./remove-container.ts";
 import { SIGKILL } from "./signals.ts";
 import { gatherSpecInput, launchOptions } from "./spec-input.ts";
 import { describeStartFailure } from "./start-failure.ts";
-import { sharedContainer } from "./validate-namespaces.ts";
 
 export type BuildRuntimeConfig = (input: SpecInput, machine: MachineFacts) => OciRuntimeConfig;
 
@@ -67,7 +65,7 @@ export class ContainerStarter {
     const [config, root] = await Promise.all([
       this.#buildConfig(entry),
       snapshots.root(record.snapshot),
-      this.#writeFiles(record),
+      entry.filesWritten.then(() => prepareFiles(record, dataRoot)),
     ]);
     const process = await runtime.start(
       { id: record.id, config, root, ...launchOptions(record, dataRoot) },
@@ -86,14 +84,6 @@ export class ContainerStarter {
   async #buildConfig(entry: ContainerEntry): Promise<OciRuntimeConfig> {
     const { buildRuntimeConfig, directory, dataRoot, machine } = this.dependencies;
     return buildRuntimeConfig(await gatherSpecInput(entry, directory, dataRoot), machine);
-  }
-
-  /** Who joins another's network takes the other's files. The directory is needed all the same, for the log. */
-  async #writeFiles(record: ContainerRecord): Promise<void> {
-    const paths = containerPaths(this.dependencies.dataRoot, record.id);
-    await writeResolutionFiles(paths, record.config, record.hostConfig, {
-      owned: sharedContainer(record.hostConfig.NetworkMode) === undefined,
-    });
   }
 
   /** Returns what the client is to hear. */

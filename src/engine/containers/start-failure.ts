@@ -43,23 +43,27 @@ export function describeStartFailure(error: unknown, program: string, user: stri
     const known = fromUnknown(error);
     return { error: known, exitCode: 128 };
   }
-  const unknownUser = error.operation === "USER" ? unknownUserText(error, user) : undefined;
-  if (unknownUser !== undefined) return { error: new EngineError("internal", unknownUser, { cause: error }), exitCode: 128 };
-  return classify(`${CREATE_FAILED}${launchText(error, program)}: unknown`, error);
+  // Docker looks users up before it launches, so these come without the runtime's preamble: the step is the sentence.
+  if (error.operation === "USER" && ["ENOENT", "ERANGE"].includes(error.errno)) {
+    return {
+      error: new EngineError("internal", error.step, { cause: error, details: error.details }),
+      exitCode: 128,
+    };
+  }
+  return classify(`${CREATE_FAILED}${launchText(error, program, user)}: unknown`, error);
 }
 
-function launchText(error: LaunchError, program: string): string {
+function launchText(error: LaunchError, program: string, user: string): string {
   const reason = ERRNO_TEXT[error.errno] ?? error.errno;
   switch (error.operation) {
     case "EXEC":
       return execText(error, program, reason);
-    case "INIT":
-      // The init executes the program, or says why not; without a path it is the init itself that failed.
-      return error.path === ""
-        ? `error during container init: ${error.step}: ${reason}`
-        : execText(error, program, reason);
+    case "USER":
+      return `error during container init: looking up the user ${quote(user)}: ${error.step} ${error.path}: ${reason}`;
     case "WORKDIR":
-      return `error during container init: mkdir ${error.path}: ${reason}`;
+      return error.step === "chdir"
+        ? `error during container init: chdir to cwd (${quote(error.path)}) set in config.json failed: ${reason}`
+        : `error during container init: mkdir ${error.path}: ${reason}`;
     case "BIND_IN":
       return `error during container init: error mounting ${quote(error.path)} to rootfs: ${error.step} ${error.path}: ${reason}`;
     default:
@@ -67,21 +71,12 @@ function launchText(error: LaunchError, program: string): string {
   }
 }
 
+/** Either the program was not found, or the kernel refused to execute what was (its interpreter is missing, say). */
 function execText(error: LaunchError, program: string, reason: string): string {
-  if (error.errno === "ENOEXEC") return `exec ${program}: ${reason}`;
+  if (error.step === "exec") return `exec ${program}: ${reason}`;
   if (error.errno !== "ENOENT") return `error during container init: exec: ${quote(program)}: ${reason}`;
   const found = program.includes("/") ? `stat ${program}: ${reason}` : "executable file not found in $PATH";
   return `error during container init: exec: ${quote(program)}: ${found}`;
-}
-
-/** Docker looks names up before it launches, so these come without the runtime's preamble. */
-function unknownUserText(error: LaunchError, user: string): string | undefined {
-  if (error.errno !== "ENOENT" && error.errno !== "ESRCH") return undefined;
-  const [name = "", group] = user.split(":");
-  if (/group/.test(error.step)) {
-    return `unable to find group ${error.path || group || name}: no matching entries in group file`;
-  }
-  return `unable to find user ${error.path || name}: no matching entries in passwd file`;
 }
 
 function describeStep(error: LaunchError): string {

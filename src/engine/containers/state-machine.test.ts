@@ -24,7 +24,9 @@ const STOPPED = "notModified: container is already stopped";
 const NOT_PAUSED = "internal: Container c0ffee is not paused";
 
 describe("requests, in every state", () => {
-  test.each<[LifecycleEvent["type"] & ("start" | "stop" | "kill" | "pause" | "unpause"), Record<string, string>]>([
+  test.each<
+    [LifecycleEvent["type"] & ("start" | "stop" | "kill" | "pause" | "unpause"), Record<string, string>]
+  >([
     [
       "start",
       {
@@ -157,12 +159,8 @@ describe("news", () => {
   });
 
   test("paused counts as running", () => {
-    expect((["running", "paused", "restarting", "created", "exited"] as const).map((s) => isRunning(stateOf(s)))).toEqual([
-      true,
-      true,
-      true,
-      false,
-      false,
-    ]);
+    expect(
+      (["running", "paused", "restarting", "created", "exited"] as const).map((s) => isRunning(stateOf(s))),
+    ).toEqual([true, true, true, false, false]);
   });
 });

@@ -10,7 +10,7 @@ const MOST_DEPTH = 16;
  * environments, where a NUL would cut them short. Throws invalid for one, and for more than is sensible of anything.
  */
 export function validateTexts(value: unknown, at: string, depth = 0): void {
-  if (typeof value === "string") return validateText(value, at);
+  if (typeof value === "string") validateText(value, at);
   if (typeof value !== "object" || value === null) return;
   if (depth > MOST_DEPTH) throw invalid(`${at} is nested too deeply`);
   const entries = Object.entries(value);

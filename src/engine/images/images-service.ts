@@ -17,6 +17,7 @@ import type { StoredImage } from "../../store/images.ts";
 import { imageHistory, inspectImage } from "./describe-image.ts";
 import { publishImageEvent } from "./image-events.ts";
 import { findImage } from "./image-lookup.ts";
+import type { ImagesBackend } from "./image-use-cases.ts";
 import { type ImportOptions, importImage } from "./import-image.ts";
 import { type ListImagesOptions, listImages } from "./list-images.ts";
 import { type LoadOptions, loadImages } from "./load-images.ts";
@@ -31,7 +32,7 @@ export interface ImagesForContainers {
 }
 
 /** The use-cases of images: what the image router calls. */
-export class ImagesService implements ImagesForContainers {
+export class ImagesService implements ImagesBackend, ImagesForContainers {
   constructor(private readonly dependencies: ImagesDependencies) {}
 
   async resolve(ref: string): Promise<StoredImage> {

@@ -55,10 +55,11 @@ const CGROUP_RULE = /^([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]{1,3})$/;
 
 function parseCgroupRule(text: string): OciDeviceRule {
   const match = CGROUP_RULE.exec(text);
-  if (match === null) {
+  const [, type, major = "", minor = "", access] = match ?? [];
+  // Device numbers have 12 and 20 bits (linux/kdev_t.h); more digits than that name no device.
+  if (match === null || Number(major) > 0xfff || Number(minor) > 0xfffff) {
     throw new EngineError("invalid", `invalid device cgroup rule format: '${text}'`);
   }
-  const [, type, major, minor, access] = match;
   return {
     allow: true,
     type: type as "a" | "b" | "c",

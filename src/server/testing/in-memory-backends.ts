@@ -65,8 +65,22 @@ export class InMemoryBackends implements Backends {
   readonly signals: AbortSignal[] = [];
   logEntries: OutputChunk[] = [];
 
+  #wake: (() => void) | undefined;
+
   #record(what: string, ...args: unknown[]): void {
     this.calls.push({ what, with: args });
+    this.#wake?.();
+  }
+
+  /** Resolves when such a call has been made. */
+  async until(what: string): Promise<Call> {
+    for (;;) {
+      const call = this.calls.find((made) => made.what === what);
+      if (call !== undefined) return call;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
   }
 
   #client(tty: boolean, options: { detachKeys?: string } = {}): EchoClient {

@@ -8,8 +8,9 @@ import type { ImageId } from "../../../base/ids.ts";
 import { createLogger } from "../../../host/logger.ts";
 import { type Database, openDatabase } from "../../../host/sqlite.ts";
 import type { OciRuntimeConfig } from "../../../oci/runtime-config.ts";
-import type { ContainerProcess, MachineFacts, SpecInput } from "../../../runtime/container-runtime.ts";
+import type { MachineFacts, SpecInput } from "../../../runtime/container-runtime.ts";
 import type { ImageConfig, StoredImage } from "../../../store/images.ts";
+import type { ContainerEntry } from "../container-entry.ts";
 import { containerMigrations } from "../container-repository.ts";
 import { type Containers, createContainers } from "../create-containers.ts";
 import type { HostFacts } from "../host-facts.ts";
@@ -86,9 +87,7 @@ export class TestLifecycle {
   /** The daemon dies here: nothing of its memory is left, the database, the shims and the layers are. */
   crash(): void {
     // A dead daemon hears of no exit.
-    for (const container of this.containers.directory.all()) {
-      (container as { process: ContainerProcess | undefined }).process = undefined;
-    }
+    for (const entry of this.#entries()) entry.process = undefined;
     this.#database.close();
     this.#database = this.#open();
     this.containers = this.#build();
@@ -118,9 +117,15 @@ export class TestLifecycle {
     }
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
+    await Promise.all(this.#entries().map(({ filesWritten }) => filesWritten));
+    await this.containers.idle();
     this.#database.close();
     rmSync(this.dataRoot, { recursive: true, force: true });
+  }
+
+  #entries(): readonly ContainerEntry[] {
+    return this.containers.directory.all() as readonly ContainerEntry[];
   }
 
   #open(): Database {
@@ -144,7 +149,7 @@ export class TestLifecycle {
       facts: FACTS,
       dataRoot: this.dataRoot,
       logger: createLogger({ level: "fatal", format: "text", write: () => undefined }),
-      killTimeoutMs: 200,
+      killTimeoutMs: 30,
       nowNs: () => this.nowNs,
     });
   }

@@ -164,7 +164,10 @@ export class MemoryRuntime implements ContainerRuntime {
     const process = new MemoryProcess(spec.id, ++this.#lastPid, this.#nowNs);
     this.processes.set(spec.id, process);
     this.known.add(spec.id);
-    process.exited.then((status) => this.records.set(spec.id, status));
+    process.exited.then(
+      (status) => this.records.set(spec.id, status),
+      () => this.processes.delete(spec.id),
+    );
     await beforeProgram(process);
     this.onLaunch(process);
     return process;
@@ -184,7 +187,8 @@ export class MemoryRuntime implements ContainerRuntime {
   }
 
   async sweep(isKnown: (runDirectoryName: string) => boolean): Promise<void> {
-    for (const name of this.known) if (!isKnown(name)) this.known.delete(name);
+    // The real one's directories have shorter names than the ids.
+    for (const name of this.known) if (!isKnown(name.slice(0, 32))) this.known.delete(name);
   }
 
   async close(): Promise<void> {}
