@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   const daemon = new TestDaemon();
   const docker = await startDocker();
   try {
-    await daemon.start(["--log-level", "warn"]);
+    await daemon.start(["--log-level", "info"]);
     const idleBefore = residentMegabytes(daemon.pid);
     await daemon.mustDocker("import", tar, IMAGE);
     await docker?.run("import", tar, IMAGE);

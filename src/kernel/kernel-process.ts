@@ -1,4 +1,5 @@
 import { EngineError, type ErrorKind } from "../base/errors.ts";
+import { endInput, writeInput } from "./child-input.ts";
 import { encodeFrame, FrameParser, PayloadReader, PayloadWriter, type ReceivedFrame } from "./frames.ts";
 import { Frame, PROTOCOL_VERSION, Role } from "./protocol.ts";
 import { errnoName } from "./shim-answers.ts";
@@ -69,19 +70,13 @@ export class KernelProcess {
 
   /** Ends the process; shims go on. What is pending is rejected. */
   async close(): Promise<void> {
-    await Promise.resolve(this.#child.stdin.end()).catch(() => undefined);
+    await endInput(this.#child.stdin);
     await this.exited;
   }
 
   #send(frame: Uint8Array): void {
-    const { stdin } = this.#child;
     // A broken pipe means that the process has ended, which #watch() reports.
-    try {
-      stdin.write(frame);
-      Promise.resolve(stdin.flush()).catch(() => undefined);
-    } catch {
-      this.#child.kill("SIGKILL");
-    }
+    void writeInput(this.#child.stdin, frame);
   }
 
   async #read(): Promise<void> {

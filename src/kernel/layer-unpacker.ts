@@ -1,4 +1,6 @@
+import { setImmediate } from "node:timers/promises";
 import { EngineError } from "../base/errors.ts";
+import { endInput, writeInput } from "./child-input.ts";
 import type { LayerUnpacker, UnpackResult } from "./shim-session.ts";
 
 export interface LayerUnpackerOptions {
@@ -12,6 +14,8 @@ export interface LayerUnpackerOptions {
   readonly mostEntries?: number;
   readonly mostBytes?: number;
 }
+
+const BYTES_PER_TURN = 1 << 20;
 
 type UnpackProcess = Bun.Subprocess<"pipe", "pipe", "pipe">;
 
@@ -64,33 +68,30 @@ async function feed(child: UnpackProcess, tar: AsyncIterable<Uint8Array>): Promi
     hasEnded = true;
     giveUp();
   });
+  let sinceTurn = 0;
   // Not Promise.race() with `exited`: that would keep every chunk in memory until the child ends.
   const nextOrEnd = () => {
+    if (hasEnded) return Promise.resolve(undefined);
     const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Uint8Array> | undefined>();
     giveUp = () => resolve(undefined);
     iterator.next().then(resolve, reject);
     return promise;
   };
-  for (let next = await nextOrEnd(); !hasEnded && next !== undefined; next = await nextOrEnd()) {
+  for (let next = await nextOrEnd(); next !== undefined; next = await nextOrEnd()) {
     if (next.done) {
-      await Promise.resolve(child.stdin.end()).catch(() => undefined);
+      await endInput(child.stdin);
       return;
     }
-    if (!(await write(child, next.value))) break;
+    if (!(await writeInput(child.stdin, next.value))) break;
+    // With a source and a pipe that are always ready nobody else would run, nor would the child's end be seen.
+    sinceTurn += next.value.length;
+    if (sinceTurn >= BYTES_PER_TURN) {
+      sinceTurn = 0;
+      await setImmediate();
+    }
   }
   // Not awaited: a source that waits for its own input ends when that does.
   Promise.resolve(iterator.return?.()).catch(() => undefined);
-}
-
-/** False when the child no longer reads: its exit code tells why. */
-async function write(child: UnpackProcess, chunk: Uint8Array): Promise<boolean> {
-  try {
-    await child.stdin.write(chunk);
-    await child.stdin.flush();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 const EXHAUSTED = new Set(["ENOSPC", "EDQUOT", "ENOMEM", "EMFILE", "ENFILE"]);

@@ -98,11 +98,14 @@ export class ShimRuntime implements ContainerRuntime {
     beforeProgram: (process: ContainerProcess) => Promise<void>,
   ): Promise<ContainerProcess> {
     const { id } = spec;
-    if (this.#starting.has(id) || this.#containers.has(id)) {
+    const known = this.#containers.get(id);
+    if (this.#starting.has(id) || known?.ended === false) {
       throw new EngineError("conflict", `container ${shortId(id)} has a process already`);
     }
     this.#starting.add(id);
     try {
+      // Started again: its last run is over, but not forgotten yet.
+      if (known !== undefined) await this.forget(id);
       return await this.#start(spec, beforeProgram);
     } finally {
       this.#starting.delete(id);
@@ -204,7 +207,10 @@ export class ShimRuntime implements ContainerRuntime {
     if (owner === undefined) return undefined;
     const session = await this.#connect(directory);
     if (session === undefined) return this.#recordedExit(directory);
-    const { phase, pid, startedAtNs } = await session.state();
+    const state = await session.state().catch(ignoreUnavailable);
+    // It may end at any moment: then the record is there.
+    if (state === undefined) return this.#recordedExit(directory);
+    const { phase, pid, startedAtNs } = state;
     if (phase === "running") {
       // Seconds since the epoch: above every number that the daemon before this one has given out.
       const firstExec = Math.floor(Date.now() / 1000) & 0x7fffffff;
@@ -298,6 +304,7 @@ function initExit(session: ShimSession): Promise<ExitStatus> {
 }
 
 /** A shim that is gone has nothing left to end. */
-function ignoreUnavailable(error: unknown): void {
+function ignoreUnavailable(error: unknown): undefined {
   if (!isKind(error, "unavailable")) throw error;
+  return undefined;
 }

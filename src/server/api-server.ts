@@ -110,7 +110,7 @@ class HttpApiServer implements ApiServer {
     this.#shutdown.abort(new EngineError("unavailable", "the daemon is shutting down"));
     const closeIdle = () => this.#servers.map((server) => server.closeIdleConnections());
     closeIdle();
-    // A connection whose answer has just ended is kept alive for a next request: it becomes idle only now and then.
+    // A busy connection becomes idle, not closed, when its answer has ended.
     const idling = setInterval(closeIdle, 20);
     const left = [...this.#taken].map((socket) => new Promise<void>((gone) => socket.once("close", gone)));
     const { promise: graceIsOver, resolve } = Promise.withResolvers<void>();

@@ -90,7 +90,7 @@ describe("a Unix socket", () => {
 
   test("of a live daemon is refused", async () => {
     const server = await start();
-    expect(start()).rejects.toMatchObject({ kind: "conflict" });
+    await expect(start()).rejects.toMatchObject({ kind: "conflict" });
     server.close();
   });
 
@@ -108,12 +108,12 @@ describe("a Unix socket", () => {
 
   test("never replaces another file", async () => {
     writeFileSync(path, "precious");
-    expect(start()).rejects.toMatchObject({ kind: "conflict" });
+    await expect(start()).rejects.toMatchObject({ kind: "conflict" });
     expect(statSync(path).size).toBe(8);
   });
 
   test("has a path that the kernel takes", async () => {
     path = join(directory, "x".repeat(120));
-    expect(start()).rejects.toMatchObject({ kind: "invalid" });
+    await expect(start()).rejects.toMatchObject({ kind: "invalid" });
   });
 });

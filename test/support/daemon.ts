@@ -1,5 +1,6 @@
 /** A real daemon on a root of its own, with the stock docker client pointed at it. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { type CommandOptions, type CommandResult, mustRun, runCommand } from "./run-command.ts";
@@ -8,7 +9,7 @@ const REPOSITORY = join(import.meta.dir, "../..");
 export const BERTH = join(REPOSITORY, "dist/berth");
 
 export class TestDaemon {
-  readonly root = mkdtempSync("/tmp/berth-");
+  readonly root = mkdtempSync(join(tmpdir(), "berth-"));
   readonly socket = join(this.root, "b.sock");
   readonly host = `unix://${this.socket}`;
   #process: Subprocess<"ignore", "ignore", "pipe"> | undefined;

@@ -1,6 +1,8 @@
 /** The frame of a privileged or e2e file: one daemon with a busybox image, and a machine left as it was found. */
 import { afterAll, beforeAll } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { TestDaemon } from "./daemon.ts";
 import { busyboxTar } from "./images.ts";
 import { leftBehind, type MachineState, machineState } from "./machine.ts";
@@ -17,7 +19,7 @@ export interface Fixture {
 
 /** Registers beforeAll and afterAll; the daemon is there when the first test runs. */
 export function withDaemon(): Fixture {
-  const scratch = mkdtempSync("/tmp/berth-test-");
+  const scratch = mkdtempSync(join(tmpdir(), "berth-test-"));
   const daemon = new TestDaemon();
   let before: MachineState;
   beforeAll(async () => {

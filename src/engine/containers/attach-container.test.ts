@@ -100,7 +100,7 @@ describe("what is attached", () => {
   test("nothing of a paused one", async () => {
     const id = await life.run({}, "web");
     await life.backend.pause("web");
-    expect(life.backend.attach("web", ALL)).rejects.toThrow(
+    await expect(life.backend.attach("web", ALL)).rejects.toThrow(
       "container web is paused, unpause the container before attach",
     );
     expect(life.runtime.process(id).streams).toEqual([]);
@@ -171,6 +171,6 @@ describe("logs", () => {
   test("that were not kept are an error", async () => {
     const id = await life.run({ HostConfig: { LogConfig: { Type: "none" } } });
     expect(life.runtime.launched[0]?.log).toBeUndefined();
-    expect(life.backend.attach(id, { ...ALL, logs: true })).rejects.toThrow("does not support reading");
+    await expect(life.backend.attach(id, { ...ALL, logs: true })).rejects.toThrow("does not support reading");
   });
 });

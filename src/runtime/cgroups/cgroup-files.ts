@@ -40,7 +40,7 @@ export async function readProcesses(directory: string): Promise<number[]> {
     .filter((pid) => pid > 0);
 }
 
-/** Writes one value to a file that exists; undefined when it does not. */
+/** Writes one value to a kernel's file; false when it is not there. */
 export async function writeIfPresent(file: string, value: string): Promise<boolean> {
   try {
     await writeFile(file, value, { flag: "r+" });
@@ -97,6 +97,8 @@ export async function removeLeftCgroup(directory: string): Promise<void> {
         if (isGone(error)) return;
         if (codeOf(error) !== "EBUSY") throw error;
         left = true;
+        // v2's own way takes a fork bomb at once; v1's freezer has to let go of what shall die.
+        await writeIfPresent(join(each, "cgroup.kill"), "1");
         await writeIfPresent(join(each, "freezer.state"), "THAWED");
         killAll(await readProcesses(each));
       });

@@ -120,6 +120,20 @@ function namespaceOperations({ hostname, domainname, linux }: OciRuntimeConfig):
   ];
 }
 
+function restrictionOperations({ root, process, linux }: OciRuntimeConfig): PlanOperation[] {
+  return [
+    ...linux.maskedPaths.map((path) => ({ op: Op.MASK, args: [path] })),
+    ...linux.readonlyPaths.map((path) => ({ op: Op.READONLY, args: [path] })),
+    // A working directory that the image does not have is made in time.
+    ...(root.readonly
+      ? [
+          { op: Op.MKDIR, args: [process.cwd, 0o755] },
+          { op: Op.READONLY_ROOT, args: [] },
+        ]
+      : []),
+  ];
+}
+
 /** A lower score than the daemon's needs a capability: the default 0 is set where it can be, another must be. */
 function oomScoreOperation(score: number): PlanOperation {
   const flags = score === 0 ? IGNORE_FAILURE : 0;
@@ -151,9 +165,10 @@ function programOperations({ id, config, user, init }: LaunchSpec): PlanOperatio
  * 2. on the host's tree: the OOM score, propagation cut, the overlay mounted and taken as the root;
  * 3. in the root, while the host's paths can still be named: mounts from the outside in, devices, console;
  * 4. namespaces' own values, for which /proc has to be there and still writable;
- * 5. the pivot, after which nothing of the host has a name; then masks and read-only paths, last of all on the root
- *    itself, since nothing more is made in it;
- * 6. limits, user and directory, rights, the program.
+ * 5. masks and read-only paths, last of all the root itself, since nothing more is made in it; before the pivot,
+ *    because the null device that hides a file has to be the host's, whatever the container has on /dev;
+ * 6. the pivot, after which nothing of the host has a name;
+ * 7. limits, user and directory, rights, the program.
  */
 export function launchPlan(spec: LaunchSpec, cgroups: Cgroups, places: RunPlaces): PlanOperation[] {
   const { config, root } = spec;
@@ -169,10 +184,8 @@ export function launchPlan(spec: LaunchSpec, cgroups: Cgroups, places: RunPlaces
     ...mountOperations(config.mounts, view),
     ...deviceOperations(config),
     ...namespaceOperations(config),
+    ...restrictionOperations(config),
     { op: Op.PIVOT, args: [] },
-    ...linux.maskedPaths.map((path) => ({ op: Op.MASK, args: [path] })),
-    ...linux.readonlyPaths.map((path) => ({ op: Op.READONLY, args: [path] })),
-    ...(config.root.readonly ? [{ op: Op.READONLY_ROOT, args: [] }] : []),
     ...programOperations(spec),
   ];
 }

@@ -3,14 +3,14 @@ import { connect, type Socket } from "node:net";
 
 export class RawClient implements Disposable {
   readonly #socket: Socket;
-  #received: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
   #ended = false;
   #wake: (() => void) | undefined;
 
   constructor(path: string) {
     this.#socket = connect({ path, allowHalfOpen: true });
     this.#socket.on("data", (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#chunks.push(chunk);
       this.#wake?.();
     });
     const ended = () => {
@@ -47,14 +47,22 @@ export class RawClient implements Disposable {
     this.#socket.resume();
   }
 
+  get #received(): Buffer {
+    const [first, ...more] = this.#chunks;
+    const whole = first !== undefined && more.length === 0 ? first : Buffer.concat(this.#chunks);
+    this.#chunks = [whole];
+    return whole;
+  }
+
   get text(): string {
     return this.#received.toString("latin1");
   }
 
   /** What follows the head of the answer. */
   get body(): Buffer {
-    const end = this.#received.indexOf("\r\n\r\n");
-    return end === -1 ? Buffer.alloc(0) : this.#received.subarray(end + 4);
+    const received = this.#received;
+    const end = received.indexOf("\r\n\r\n");
+    return end === -1 ? Buffer.alloc(0) : received.subarray(end + 4);
   }
 
   /** Resolves when the text has been received; throws when the connection ended without it. */

@@ -205,7 +205,7 @@ describe("places", () => {
   });
 
   test("paths of two thousand levels", async () => {
-    const deep = "d/".repeat(2046) + "f";
+    const deep = `${"d/".repeat(2046)}f`;
     const { target } = await kernel.unpack(tar(file("x", "deep", { pax: { path: deep } })));
     const found = Bun.spawnSync(["find", target, "-name", "f", "-printf", "%d"]).stdout.toString();
     expect(found).toBe("2047");

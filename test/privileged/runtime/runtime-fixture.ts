@@ -9,7 +9,12 @@ import { createLogger } from "../../../src/host/logger.ts";
 import { startKernelHelper } from "../../../src/kernel/kernel-helper.ts";
 import type { ExitStatus, KernelHelper, ProcessStream } from "../../../src/kernel/shim-session.ts";
 import type { OciRuntimeConfig } from "../../../src/oci/runtime-config.ts";
-import type { ContainerProcess, MachineFacts, SpecInput } from "../../../src/runtime/container-runtime.ts";
+import type {
+  ContainerProcess,
+  LaunchSpec,
+  MachineFacts,
+  SpecInput,
+} from "../../../src/runtime/container-runtime.ts";
 import { readMachineFacts } from "../../../src/runtime/machine-facts.ts";
 import { ShimRuntime } from "../../../src/runtime/shim-runtime.ts";
 import { buildRuntimeConfig } from "../../../src/runtime/spec/build-runtime-config.ts";
@@ -23,6 +28,7 @@ export interface RunRequest {
   readonly hostConfig?: HostConfig;
   readonly mounts?: SpecInput["mounts"];
   readonly devices?: SpecInput["devices"];
+  readonly sharedWith?: SpecInput["sharedWith"];
   readonly init?: boolean;
 }
 
@@ -106,7 +112,7 @@ export class RuntimeFixture {
   }
 
   specInput(id: ContainerId, request: RunRequest): SpecInput {
-    const { config = {}, hostConfig = {}, mounts = [], devices = [] } = request;
+    const { config = {}, hostConfig = {}, mounts = [], devices = [], sharedWith = {} } = request;
     return {
       id,
       config: { Hostname: id.slice(0, 12), ...config },
@@ -117,33 +123,34 @@ export class RuntimeFixture {
         hosts: this.#file(id, "hosts", "127.0.0.1 localhost\n"),
         resolvConf: this.#file(id, "resolv.conf", "nameserver 9.9.9.9\n"),
       },
-      sharedWith: {},
+      sharedWith,
       devices,
       hostDevices: [],
+    };
+  }
+
+  launchSpec(id: ContainerId, config: OciRuntimeConfig, request: RunRequest): LaunchSpec {
+    const layer = join(this.scratch, "layers", id.slice(0, 12));
+    for (const name of ["upper", "work"]) mkdirSync(join(layer, name), { recursive: true });
+    const tty = request.config?.Tty === true;
+    return {
+      id,
+      config,
+      root: { lowerDirs: [this.#lower], upperDir: join(layer, "upper"), workDir: join(layer, "work") },
+      user: { spec: request.config?.User ?? "", additionalGroups: request.hostConfig?.GroupAdd ?? [] },
+      stdio: { tty, openStdin: false, rows: tty ? 33 : 0, columns: tty ? 101 : 0 },
+      log: undefined,
+      init: request.init === true,
     };
   }
 
   /** Starts a container; its output is attached before its program runs. */
   async start(request: RunRequest, id = this.runtime.reserve()): Promise<StartedContainer> {
     const config = buildRuntimeConfig(this.specInput(id, request), this.machine);
-    const layer = join(this.scratch, "layers", id.slice(0, 12));
-    for (const name of ["upper", "work"]) mkdirSync(join(layer, name), { recursive: true });
     let output: Promise<string> = Promise.resolve("");
-    const tty = request.config?.Tty === true;
-    const process = await this.runtime.start(
-      {
-        id,
-        config,
-        root: { lowerDirs: [this.#lower], upperDir: join(layer, "upper"), workDir: join(layer, "work") },
-        user: { spec: request.config?.User ?? "", additionalGroups: request.hostConfig?.GroupAdd ?? [] },
-        stdio: { tty, openStdin: false, rows: tty ? 33 : 0, columns: tty ? 101 : 0 },
-        log: undefined,
-        init: request.init === true,
-      },
-      async (started) => {
-        output = collect(await started.attach({ stdin: false, stdout: true, stderr: true }));
-      },
-    );
+    const process = await this.runtime.start(this.launchSpec(id, config, request), async (started) => {
+      output = collect(await started.attach({ stdin: false, stdout: true, stderr: true }));
+    });
     return { id, config, process, output };
   }
 

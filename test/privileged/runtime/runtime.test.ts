@@ -1,9 +1,11 @@
 /** Containers through the real shim and the real kernel: what a program inside sees, and what its host sees of it. */
 import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { kill } from "node:process";
 import { isKind } from "../../../src/base/errors.ts";
 import { newContainerId } from "../../../src/base/ids.ts";
 import { LaunchError } from "../../../src/kernel/shim-session.ts";
-import { withRuntime } from "./runtime-fixture.ts";
+import { readText, withRuntime } from "./runtime-fixture.ts";
 
 const fixture = withRuntime();
 
@@ -95,6 +97,11 @@ describe("options", () => {
       config: { Tty: true },
     });
     expect(output.trim().split("\r\n")).toEqual(["/dev/pts/0", "33 101", "cxterm"]);
+  });
+
+  test("a working directory that is missing is made, below a read-only root as well", async () => {
+    const request = { config: { WorkingDir: "/made/here" }, hostConfig: { ReadonlyRootfs: true } };
+    expect((await fixture.run("pwd", request)).output).toBe("/made/here\n");
   });
 
   test("a read-only root with a tmpfs and a volume", async () => {
@@ -282,6 +289,59 @@ describe("a running container", () => {
     await found.signal(9);
     expect((await found.exited).code).toBe(137);
     await Promise.all([fixture.runtime.forget(running.id), fixture.runtime.forget(short.id)]);
+  });
+
+  test("is started again under its id, forgotten or not", async () => {
+    const first = await fixture.start({ config: { Cmd: ["sh", "-c", "exit 1"] } });
+    await first.process.exited;
+    const second = await fixture.start({ config: { Cmd: ["sh", "-c", "exit 2"] } }, first.id);
+    expect((await second.process.exited).code).toBe(2);
+    await fixture.runtime.forget(first.id);
+  });
+
+  test("is paused for good until it is resumed", async () => {
+    const counter = "i=0; while :; do i=$((i+1)); echo $i > /tmp/i; done";
+    const { id, process } = await fixture.start({ config: { Cmd: ["sh", "-c", counter] } });
+    await process.pause();
+    const before = readText(`/proc/${process.pid}/stat`).split(" ").slice(13, 15);
+    await fixture.run("for i in 1 2 3 4 5; do sleep 0.01; done");
+    expect(readText(`/proc/${process.pid}/stat`).split(" ").slice(13, 15)).toEqual(before);
+    await process.resume();
+    await process.signal(9);
+    expect((await process.exited).signal).toBe(9);
+    await fixture.runtime.forget(id);
+  });
+
+  test("two starts at once are one too many", async () => {
+    const { id, process } = await fixture.start(sleeper);
+    await expect(fixture.start(sleeper, id)).rejects.toThrow("has a process already");
+    await process.signal(9);
+    await process.exited;
+    await fixture.runtime.forget(id);
+  });
+
+  test("a failing hook ends what was prepared", async () => {
+    const { id, config, process } = await fixture.start(sleeper);
+    await fixture.runtime.forget(id);
+    expect((await process.exited).signal).toBe(9);
+    const spec = fixture.launchSpec(id, config, {});
+    const hook = () => Promise.reject(new Error("no network"));
+    await expect(fixture.runtime.start(spec, hook)).rejects.toThrow("no network");
+    expect(await fixture.runtime.adopt(id)).toBeUndefined();
+  });
+
+  test("whose shim was killed is said to be lost, and is ended by forgetting it", async () => {
+    const { id, process } = await fixture.start(sleeper);
+    const shim = Number(/^PPid:\s+(\d+)$/m.exec(readText(`/proc/${process.pid}/status`))?.[1]);
+    kill(shim, "SIGKILL");
+    const loss = await process.exited.catch((error: unknown) => error);
+    expect(isKind(loss, "unavailable")).toBe(true);
+    expect(await process.processes()).toEqual([process.pid]);
+    await fixture.runtime.forget(id);
+    // Dead; whoever inherited it may not have reaped it yet.
+    const status = `/proc/${process.pid}/status`;
+    expect(existsSync(status) ? readText(status) : "State:\tZ").toMatch(/^State:\s+[ZX]/m);
+    expect(await process.processes()).toEqual([]);
   });
 
   test("is swept when nobody knows it", async () => {
