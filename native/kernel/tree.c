@@ -261,11 +261,13 @@ static int read_batch(struct walk *walk, int *end)
 	int result = 0;
 
 	level->length = level->at = 0;
+	*end = 1;
+	/* A directory that somebody removed meanwhile has no positions (EINVAL on ext4) and no entries (ENOENT). */
 	if (lseek(level->fd, level->next, SEEK_SET) < 0)
-		return fail(walk, "seek", level->name);
+		return errno == EINVAL ? 0 : fail(walk, "seek", level->name);
 	size = syscall(SYS_getdents64, level->fd, walk->batch, sizeof walk->batch);
 	if (size < 0)
-		return fail(walk, "read", level->name);
+		return errno == ENOENT ? 0 : fail(walk, "read", level->name);
 	for (at = 0; at < size && result == 0;) {
 		struct dirent64 *entry = (struct dirent64 *)(walk->batch + at);
 

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { BugError } from "../base/errors.ts";
 
 /**
- * Hashing runs on the event loop: a chunk of 64 KiB takes 35 µs with the CPU's SHA instructions (1.8 GB/s) and about 150 µs without,
+ * Hashing runs on the event loop: a chunk of 64 KiB takes 35 µs with the CPU's SHA instructions (1.8 GB/s) and 115 µs without,
  * less than handing it to a thread and back. What must not happen is a long row of chunks that are all there already:
  * after this many bytes everybody else gets a turn.
  */

@@ -21,6 +21,20 @@ export function openDatabase(path: string, migrations: readonly Migrations[]): D
   return database;
 }
 
+/**
+ * Runs one transaction whose commit is not forced to the disk: it survives the death of this process, as every commit does,
+ * and a power cut may undo it together with all that came after, never alone. For what a restart of the machine changes
+ * anyway, and for rows that a later durable commit carries with it (docs/decisions/0002-durability.md).
+ */
+export function withoutSync<T>(database: Database, transaction: () => T): T {
+  database.exec("PRAGMA synchronous = NORMAL");
+  try {
+    return transaction();
+  } finally {
+    database.exec("PRAGMA synchronous = FULL");
+  }
+}
+
 function migrate(database: Database, migrations: readonly Migrations[]): void {
   database.exec(
     "CREATE TABLE IF NOT EXISTS schema_versions (noun TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT",

@@ -38,10 +38,15 @@ export function makeBusyboxRoot(parent: string): string {
   return root;
 }
 
-/** The same as one tar, for `docker import -`. */
-export async function busyboxTar(parent: string): Promise<string> {
+/** The same as one tar, for `docker import`; `change` may alter the root before. The file is called `name`. */
+export async function busyboxTar(
+  parent: string,
+  change: (root: string) => void = () => {},
+  name = "busybox.tar",
+): Promise<string> {
   const root = makeBusyboxRoot(parent);
-  const tar = join(parent, "busybox.tar");
+  change(root);
+  const tar = join(parent, name);
   await mustRun(["tar", "-C", root, "--numeric-owner", "--owner=0", "--group=0", "-cf", tar, "."]);
   rmSync(root, { recursive: true });
   return tar;

@@ -24,7 +24,10 @@ export function machineState(): MachineState {
   };
 }
 
-/** Directories below a `berth` cgroup of any hierarchy; the `berth` directory itself is shared and stays. */
+/**
+ * Directories below a `berth` cgroup of any hierarchy; the `berth` directory itself is shared and stays. Those with
+ * processes of another run's are not ours to miss.
+ */
 function berthCgroups(directory: string, depth: number): string[] {
   const found: string[] = [];
   for (const entry of list(directory)) {
@@ -32,7 +35,16 @@ function berthCgroups(directory: string, depth: number): string[] {
     if (entry === "berth") found.push(...list(path).map((child) => join(path, child)));
     else if (depth > 0) found.push(...berthCgroups(path, depth - 1));
   }
-  return found;
+  return found.filter((path) => !read(join(path, "cgroup.procs")).split("\n").some(isOfAnother));
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // Gone between two reads, or a threaded cgroup, which lists none.
+    return "";
+  }
 }
 
 function list(directory: string): string[] {
@@ -46,13 +58,29 @@ function list(directory: string): string[] {
   }
 }
 
+/**
+ * True for what a living engine or test run other than this one has started: people run engines on the machine where they
+ * test. What has lost its parents stays ours.
+ */
+function isOfAnother(pid: string): boolean {
+  let other = false;
+  for (let at = pid; Number(at) > 1; ) {
+    if (at === String(process.pid)) return false;
+    const [, name = "", parent = ""] = /^\d+ \((.*)\) . (\d+) /s.exec(read(`/proc/${at}/stat`)) ?? [];
+    if (at !== pid && /^(berth$|berth-kernel|bun$)/.test(name)) other = true;
+    at = parent;
+  }
+  return other;
+}
+
 /** `pid exe` of every process that runs one of our binaries. */
 function berthProcesses(): string[] {
   const found: string[] = [];
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
       const name = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-      if (name.startsWith("berth")) found.push(`${pid} ${name} ${readlinkSync(`/proc/${pid}/exe`)}`);
+      if (!name.startsWith("berth") || isOfAnother(pid)) continue;
+      found.push(`${pid} ${name} ${readlinkSync(`/proc/${pid}/exe`)}`);
     } catch {
       // It ended while we looked.
     }

@@ -91,7 +91,7 @@ export class StoredContainerDirectory implements ContainerDirectory {
   /** Carries a transition out: one transaction. */
   apply(entry: ContainerEntry, event: LifecycleEvent): void {
     const record = this.#after(entry, event);
-    this.repository.update(record);
+    this.repository.updateState(record);
     entry.replaceRecord(record);
   }
 
@@ -107,14 +107,14 @@ export class StoredContainerDirectory implements ContainerDirectory {
   rename(entry: ContainerEntry, name: string): void {
     const before = entry.record.name;
     const record = { ...entry.record, name };
-    this.repository.update(record);
+    this.repository.rename(entry.id, name);
     entry.replaceRecord(record);
     this.releaseName(before, entry.id);
   }
 
   /** The moment from which a container does not exist. */
   delete(entry: ContainerEntry): void {
-    this.repository.delete(entry.id);
+    this.repository.delete(entry.record);
     this.#entries.delete(entry.id);
     this.releaseName(entry.record.name, entry.id);
   }

@@ -141,10 +141,7 @@ describe("a start that fails", () => {
 
   test("a program whose start cannot be written is not left running", async () => {
     const id = await life.create();
-    life.runtime.onLaunch = () => {
-      life.containers.directory.get(id);
-      Object.assign(life.runtime.process(id), { startedAtNs: undefined });
-    };
+    life.refuseRunningStates();
     expect(await refusal(life.backend.start(id).catch((error) => Promise.reject(error)))).toStartWith(
       "internal: ",
     );

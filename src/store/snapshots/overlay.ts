@@ -96,7 +96,8 @@ export class OverlaySnapshots implements Snapshots {
 
   /** The row goes at once, the files in the background; a crash in between is what open() cleans up. */
   async remove(key: string): Promise<void> {
-    const row = this.options.rows.delete(key);
+    const { rows } = this.options;
+    const row = rows.find(key)?.kind === "active" ? rows.deleteLazily(key) : rows.delete(key);
     if (row !== undefined) this.removeInBackground(String(row.number));
   }
 

@@ -1,5 +1,5 @@
 import { EngineError } from "../../base/errors.ts";
-import type { Database, Migrations } from "../../host/sqlite.ts";
+import { type Database, type Migrations, withoutSync } from "../../host/sqlite.ts";
 
 /**
  * AUTOINCREMENT: a number names a directory and is never given out twice, so that a removal still under way cannot meet
@@ -113,12 +113,12 @@ export class SnapshotRows {
    * the same database makes it durable too (the log is sequential). For what a later record completes anyway.
    */
   insertLazily(row: SnapshotRow): void {
-    this.database.exec("PRAGMA synchronous = NORMAL");
-    try {
-      this.insert(row);
-    } finally {
-      this.database.exec("PRAGMA synchronous = FULL");
-    }
+    withoutSync(this.database, () => this.insert(row));
+  }
+
+  /** As delete, likewise: a container's snapshot whose row a power cut brings back is swept at the next start. */
+  deleteLazily(key: string): SnapshotRow | undefined {
+    return withoutSync(this.database, () => this.delete(key));
   }
 
   /** The removed row; undefined when there was none. Throws failedPrecondition when a child or an image needs it. */

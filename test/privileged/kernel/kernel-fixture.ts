@@ -64,7 +64,8 @@ export function withKernel(): KernelFixture {
     return path;
   };
   beforeAll(() => {
-    compile(binary, [...sourcesOf("kernel"), ...sourcesOf("lib")], FLAGS);
+    const options = SANITIZED ? [join(import.meta.dir, "sanitizer-options.c")] : [];
+    compile(binary, [...sourcesOf("kernel"), ...sourcesOf("lib"), ...options], FLAGS);
     compile(
       fakeShim,
       [join(import.meta.dir, "fake-shim.c")],

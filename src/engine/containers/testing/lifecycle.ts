@@ -84,6 +84,14 @@ export class TestLifecycle {
     });
   }
 
+  /** From now on no row can say that a container runs, as on a full disk. */
+  refuseRunningStates(): void {
+    this.#database.exec(
+      `CREATE TRIGGER full BEFORE UPDATE ON container_states WHEN NEW.status = 'running'
+       BEGIN SELECT RAISE(FAIL, 'disk full'); END`,
+    );
+  }
+
   /** The daemon dies here: nothing of its memory is left, the database, the shims and the layers are. */
   crash(): void {
     // A dead daemon hears of no exit.
