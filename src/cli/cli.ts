@@ -1,73 +1,82 @@
 import { fromUnknown } from "../base/errors.ts";
-import { HelpRequested, helpText, parseArguments, UsageError } from "./arguments.ts";
+import { parseArguments } from "./arguments.ts";
 import type { CliContext, Command } from "./command.ts";
-import { COMMANDS, type CommandEntry } from "./command-table.ts";
+import { type CommandEntry, findCommand, isNoun } from "./command-table.ts";
+import { CliFailure, failureText } from "./failure.ts";
 
 /**
- * Runs one command line (without the program's name) and gives its exit code, as Docker's CLI does: the command's own
- * for what ran in a container, 125/126/127 for what did not, 1 for other failures.
+ * Runs one command line (without the program's name and its own flags) and gives its exit code, as Docker's CLI does:
+ * the command's own for what ran in a container, 125/126/127 for what did not, 1 for other failures.
  */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
-  const [name = "", ...args] = argv;
-  if (name === "" || name === "--help" || name === "-h" || name === "help") {
-    await context.out(overview());
-    return 0;
+  const [first = ""] = argv;
+  if (first === "") return await showHelp(context.err, []);
+  if (first === "help") return await showHelp(context.out, argv.slice(1));
+  const { entry, path, rest } = findCommand(argv);
+  if (entry !== undefined) return await runCommand(entry, rest, context);
+  const noun = isNoun(first) ? first : undefined;
+  const wantsHelp = rest.includes("--help") || rest.includes("-h");
+  if (noun !== undefined && (path.length === 1 || wantsHelp)) {
+    return await showHelp(wantsHelp ? context.out : context.err, [noun]);
   }
-  if (name === "--version" || name === "-v") {
-    await context.out(`berth version ${context.build.version}, build ${context.build.commit}\n`);
-    return 0;
-  }
-  const [entry, rest] = findCommand(name, args);
-  if (entry === undefined) {
-    await context.err(`berth: '${name}' is not a berth command.\nSee 'berth --help'\n`);
-    return 1;
-  }
-  return await runCommand(await entry.load(), rest, context);
+  if (wantsHelp) return await showHelp(context.out, []);
+  const usage = noun === undefined ? "" : `Usage:  berth ${noun}\n\n`;
+  const help = noun === undefined ? "berth" : `berth ${noun}`;
+  await context.err(
+    `berth: unknown command: berth ${path.join(" ")}\n\n${usage}Run '${help} --help' for more information\n`,
+  );
+  return 1;
 }
 
-/** `container run` is `run`, `image ls` is `images`: the noun is looked up first, then the verb behind it. */
-function findCommand(name: string, args: readonly string[]): [CommandEntry | undefined, readonly string[]] {
-  const [verb = "", ...rest] = args;
-  const nested = COMMANDS[`${name} ${verb}`];
-  return nested === undefined ? [COMMANDS[name], args] : [nested, rest];
+type Write = (data: string) => Promise<void>;
+
+/** `help`, `help ps`, `container --help`. */
+async function showHelp(write: Write, words: readonly string[]): Promise<number> {
+  // Few command lines ask for help: none of the others pays for its text.
+  const { commandHelp, nounHelp, overview } = await import("./usage.ts");
+  const [first] = words;
+  if (first === undefined) await write(overview());
+  else {
+    const { entry } = findCommand(words);
+    if (entry !== undefined) await write(commandHelp(entry, await entry.load()));
+    else if (isNoun(first)) await write(nounHelp(first));
+    else throw new CliFailure(`unknown help topic: ${words.join(" ")}`);
+  }
+  return 0;
 }
 
-async function runCommand(command: Command, args: readonly string[], context: CliContext): Promise<number> {
+async function runCommand(
+  entry: CommandEntry,
+  args: readonly string[],
+  context: CliContext,
+): Promise<number> {
+  const command = await entry.load();
   try {
-    const { flags, positionals } = parseArguments(command, args);
+    const { flags, positionals, help, remarks } = parseArguments(command, args);
+    for (const remark of remarks) await context.out(`${remark}\n`);
+    if (help) return await showHelp(context.out, entry.path.split(" "));
     return await command.run(context, flags, positionals);
   } catch (error) {
-    if (error instanceof HelpRequested) {
-      await context.out(helpText(command));
-      return 0;
-    }
-    const name = `berth ${command.usage.split(" ")[0]}`;
-    const hint = `See '${name} --help'.\n`;
-    if (error instanceof UsageError) {
-      await context.err(`${error.message}\n${hint}\nUsage:  berth ${command.usage}\n\n${command.summary}\n`);
-      return command.failureCode ?? 1;
-    }
-    const failure = fromUnknown(error);
-    if (failure.kind === "canceled") return 130;
-    const fromDaemon = failure.details.status !== undefined;
-    await context.err(`${fromDaemon ? "Error response from daemon: " : ""}${failure.message}\n`);
-    return command.failureCode === undefined ? 1 : launchFailureCode(failure.message, command.failureCode);
+    const failure = error instanceof CliFailure ? error : fromUnknown(error);
+    const [text, code] = describeFailure(failure, entry, command);
+    if (text !== "") await context.err(`${text}\n`);
+    return code;
   }
 }
 
-/** Docker's CLI reads the exit code of a program that could not be started out of the daemon's message. */
-export function launchFailureCode(message: string, otherwise: number): number {
-  if (
-    /executable file not found|no such file or directory|system cannot find the file specified/.test(message)
-  )
-    return 127;
-  if (/permission denied|is a directory/.test(message)) return 126;
-  return otherwise;
-}
-
-function overview(): string {
-  const names = Object.entries(COMMANDS).filter(([name]) => !name.includes(" "));
-  const width = Math.max(...names.map(([name]) => name.length)) + 2;
-  const lines = names.map(([name, entry]) => `  ${name.padEnd(width)}${entry.summary}`);
-  return `Usage:  berth COMMAND\n\nContainers, images and the engine that runs them\n\nCommands:\n${lines.join("\n")}\n\nRun 'berth COMMAND --help' for more information on a command.\n`;
+function describeFailure(
+  failure: ReturnType<typeof fromUnknown>,
+  entry: CommandEntry,
+  command: Command,
+): [string, number] {
+  const name = `berth ${entry.path}`;
+  const usage = `Usage:  ${name}${command.arguments === "" ? "" : ` ${command.arguments}`}`;
+  const hint = `'${name} --help' for more information`;
+  if (!(failure instanceof CliFailure)) return [failureText(failure), 1];
+  const { message, exitCode } = failure;
+  if (failure.style === "hint") return [`berth: ${message}\n\nRun ${hint}`, exitCode];
+  if (failure.style === "usage") return [`${message}\n\n${usage}\n\nRun ${hint}`, exitCode];
+  if (failure.style === "plain") return [message, exitCode];
+  const verb = message.includes("at least") ? "See" : "Run";
+  return [`berth: '${name}' ${message}\n\n${usage}\n\n${verb} ${hint}`, exitCode];
 }

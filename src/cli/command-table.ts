@@ -2,116 +2,140 @@ import type { Command } from "./command.ts";
 
 /** A command is loaded when it is invoked: no command line pays for another's code. */
 export interface CommandEntry {
+  /** As its usage names it: `ps`, `container ls`. */
+  readonly path: string;
   readonly summary: string;
   load(): Promise<Command>;
 }
 
-const lifecycle = () => import("./commands/lifecycle.ts");
+type Loader = () => Promise<Command>;
+type Verbs = Readonly<Record<string, readonly [summary: string, load: Loader]>>;
 
-const VERBS: Readonly<Record<string, CommandEntry>> = {
-  attach: {
-    summary: "Attach to a running container",
-    load: async () => (await import("./commands/attach.ts")).attach,
-  },
-  create: {
-    summary: "Create a new container",
-    load: async () => (await import("./commands/create.ts")).create,
-  },
-  events: {
-    summary: "Get real time events from the server",
-    load: async () => (await import("./commands/system.ts")).events,
-  },
-  exec: {
-    summary: "Execute a command in a running container",
-    load: async () => (await import("./commands/exec.ts")).exec,
-  },
-  hello: {
-    summary: "Run the hello-world image that berth carries",
-    load: async () => (await import("./commands/hello.ts")).hello,
-  },
-  images: { summary: "List images", load: async () => (await import("./commands/images.ts")).images },
-  import: {
-    summary: "Create an image from a root file system's tar",
-    load: async () => (await import("./commands/image-input.ts")).importImage,
-  },
-  info: {
-    summary: "Display system-wide information",
-    load: async () => (await import("./commands/system.ts")).info,
-  },
-  inspect: {
-    summary: "Return low-level information on containers and images",
-    load: async () => (await import("./commands/inspect.ts")).inspect,
-  },
-  kill: { summary: "Kill one or more running containers", load: async () => (await lifecycle()).kill },
-  load: {
-    summary: "Load images from an archive",
-    load: async () => (await import("./commands/image-input.ts")).load,
-  },
-  logs: {
-    summary: "Fetch the logs of a container",
-    load: async () => (await import("./commands/logs.ts")).logs,
-  },
-  pause: { summary: "Pause all processes of containers", load: async () => (await lifecycle()).pause },
-  ps: { summary: "List containers", load: async () => (await import("./commands/ps.ts")).ps },
-  rename: { summary: "Rename a container", load: async () => (await lifecycle()).rename },
-  restart: { summary: "Restart one or more containers", load: async () => (await lifecycle()).restart },
-  rm: { summary: "Remove one or more containers", load: async () => (await lifecycle()).rm },
-  rmi: {
-    summary: "Remove one or more images",
-    load: async () => (await import("./commands/image-names.ts")).rmi,
-  },
-  run: {
-    summary: "Create and run a new container from an image",
-    load: async () => (await import("./commands/run.ts")).run,
-  },
-  start: {
-    summary: "Start one or more stopped containers",
-    load: async () => (await import("./commands/start.ts")).start,
-  },
-  stop: { summary: "Stop one or more running containers", load: async () => (await lifecycle()).stop },
-  tag: {
-    summary: "Give an image another name",
-    load: async () => (await import("./commands/image-names.ts")).tag,
-  },
-  top: {
-    summary: "Display the processes of a container",
-    load: async () => (await import("./commands/top.ts")).top,
-  },
-  unpause: { summary: "Resume the processes of containers", load: async () => (await lifecycle()).unpause },
-  version: {
-    summary: "Show the version of berth",
-    load: async () => (await import("./commands/version.ts")).version,
-  },
-  wait: {
-    summary: "Block until containers stop, then print their exit codes",
-    load: async () => (await lifecycle()).wait,
-  },
+const lifecycle = () => import("./commands/lifecycle.ts");
+const imageInput = () => import("./commands/image-input.ts");
+const imageNames = () => import("./commands/image-names.ts");
+const inspection = () => import("./commands/inspect.ts");
+
+/** Verbs on containers: at the top and behind `container` they are the same. */
+const CONTAINER_VERBS = {
+  attach: ["Attach to a running container", async () => (await import("./commands/attach.ts")).attach],
+  create: ["Create a container", async () => (await import("./commands/create.ts")).create],
+  exec: ["Run a command in a running container", async () => (await import("./commands/exec.ts")).exec],
+  kill: ["Kill running containers", async () => (await lifecycle()).kill],
+  logs: ["Show what a container has written", async () => (await import("./commands/logs.ts")).logs],
+  pause: ["Freeze all processes of containers", async () => (await lifecycle()).pause],
+  rename: ["Give a container another name", async () => (await lifecycle()).rename],
+  restart: ["Stop containers and start them again", async () => (await lifecycle()).restart],
+  rm: ["Remove containers", async () => (await lifecycle()).rm],
+  run: ["Create a container from an image and run it", async () => (await import("./commands/run.ts")).run],
+  start: ["Start containers that are stopped", async () => (await import("./commands/start.ts")).start],
+  stop: ["Stop running containers", async () => (await lifecycle()).stop],
+  top: ["Show the processes of a container", async () => (await import("./commands/top.ts")).top],
+  unpause: ["Let frozen processes go on", async () => (await lifecycle()).unpause],
+  wait: ["Wait until containers stop, print their exit codes", async () => (await lifecycle()).wait],
+} as const satisfies Verbs;
+
+const IMAGE_VERBS = {
+  import: ["Make an image of a root file system's tar", async () => (await imageInput()).importImage],
+  load: ["Load images from an archive", async () => (await imageInput()).load],
+  tag: ["Give an image another name", async () => (await imageNames()).tag],
+} as const satisfies Verbs;
+
+const SYSTEM_VERBS = {
+  events: ["Show what happens, as it happens", async () => (await import("./commands/events.ts")).events],
+  info: ["Describe the engine and its machine", async () => (await import("./commands/info.ts")).info],
+} as const satisfies Verbs;
+
+const ps = ["List containers", async () => (await import("./commands/ps.ts")).ps] as const;
+const images = ["List images", async () => (await import("./commands/images.ts")).images] as const;
+const rmi = ["Remove images", async () => (await imageNames()).rmi] as const;
+
+export const TOP_VERBS: Verbs = {
+  ...CONTAINER_VERBS,
+  ...IMAGE_VERBS,
+  ...SYSTEM_VERBS,
+  hello: [
+    "Run the hello-world image that berth carries",
+    async () => (await import("./commands/hello.ts")).hello,
+  ],
+  images,
+  inspect: ["Describe containers, images and the rest in JSON", async () => (await inspection()).inspect],
+  ps,
+  rmi,
+  version: [
+    "Show the versions of this program and of the engine",
+    async () => (await import("./commands/version.ts")).version,
+  ],
 };
 
-const CONTAINER_VERBS =
-  "attach create exec inspect kill logs pause rename restart rm run start stop top unpause wait".split(" ");
-const IMAGE_VERBS = "import inspect load tag".split(" ");
+export const NOUNS = {
+  container: {
+    summary: "Manage containers",
+    verbs: {
+      ...CONTAINER_VERBS,
+      inspect: ["Describe containers in JSON", async () => (await inspection()).inspectContainer],
+      ls: ps,
+    },
+    aliases: { list: "ls", ps: "ls", remove: "rm" },
+  },
+  image: {
+    summary: "Manage images",
+    verbs: {
+      ...IMAGE_VERBS,
+      inspect: ["Describe images in JSON", async () => (await inspection()).inspectImage],
+      ls: images,
+      rm: rmi,
+    },
+    aliases: { list: "ls", remove: "rm" },
+  },
+  system: { summary: "Manage the engine", verbs: SYSTEM_VERBS, aliases: {} },
+} as const satisfies Readonly<
+  Record<string, { summary: string; verbs: Verbs; aliases: Readonly<Record<string, string>> }>
+>;
 
-function behind(noun: string, verbs: Readonly<Record<string, string>>): Record<string, CommandEntry> {
-  const entries = Object.entries(verbs).flatMap(([word, verb]) => {
-    const entry = VERBS[verb];
-    return entry === undefined ? [] : [[`${noun} ${word}`, entry] as const];
-  });
-  return Object.fromEntries(entries);
+export type Noun = keyof typeof NOUNS;
+
+export const isNoun = (word: string): word is Noun => Object.hasOwn(NOUNS, word);
+
+const own = <T>(table: Readonly<Record<string, T>>, word: string): T | undefined =>
+  Object.hasOwn(table, word) ? table[word] : undefined;
+
+/** The command that a line names, the words that name it, and what stands behind them. */
+export function findCommand(argv: readonly string[]): {
+  readonly entry: CommandEntry | undefined;
+  readonly path: readonly string[];
+  readonly rest: readonly string[];
+} {
+  const [first = "", second] = argv;
+  const top = own(TOP_VERBS, first);
+  if (top !== undefined) return { entry: entryOf(first, top), path: [first], rest: argv.slice(1) };
+  if (!isNoun(first) || second === undefined || second.startsWith("-")) {
+    return { entry: undefined, path: [first], rest: argv.slice(1) };
+  }
+  const { verbs, aliases } = NOUNS[first];
+  const verb = own<string>(aliases, second) ?? second;
+  const found = own<Verbs[string]>(verbs, verb);
+  return {
+    entry: found === undefined ? undefined : entryOf(`${first} ${verb}`, found),
+    path: [first, second],
+    rest: argv.slice(2),
+  };
 }
 
-const asThemselves = (verbs: readonly string[]) => Object.fromEntries(verbs.map((verb) => [verb, verb]));
+function entryOf(path: string, [summary, load]: Verbs[string]): CommandEntry {
+  return { path, summary, load };
+}
 
-/** Every command by its words: `run`, and `container run` for the same. */
-export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
-  ...VERBS,
-  ...behind("container", { ...asThemselves(CONTAINER_VERBS), ls: "ps", list: "ps", ps: "ps", remove: "rm" }),
-  ...behind("image", {
-    ...asThemselves(IMAGE_VERBS),
-    ls: "images",
-    list: "images",
-    rm: "rmi",
-    remove: "rmi",
-  }),
-  ...behind("system", { info: "info", events: "events" }),
-};
+/** Every way to write a command: `container ls`, `container list`, `container ps`, `ps`. */
+export function spellings(entry: CommandEntry): string[] {
+  const found: string[] = [];
+  for (const [noun, { verbs, aliases }] of Object.entries(NOUNS)) {
+    for (const [verb, [, load]] of Object.entries<Verbs[string]>(verbs)) {
+      if (load !== entry.load) continue;
+      const others = Object.entries<string>(aliases).filter(([, target]) => target === verb);
+      found.push(`${noun} ${verb}`, ...others.map(([alias]) => `${noun} ${alias}`));
+    }
+  }
+  const top = Object.entries(TOP_VERBS).filter(([, [, load]]) => load === entry.load);
+  return [...found, ...top.map(([verb]) => verb)];
+}

@@ -1,41 +1,58 @@
 import type { EngineClient } from "../client/engine-client.ts";
-import type { FlagTable, FlagValues, Usage } from "./arguments.ts";
+import type { Syntax } from "./arguments.ts";
+import type { FlagTable, FlagValues } from "./flags.ts";
 
 /** What a command may touch besides the daemon. Filled in by `main/`, which alone reads the environment. */
 export interface CliContext {
   readonly client: EngineClient;
-  /** Writes to standard output; resolves when the bytes were taken. */
+  /** Writes a command's result; resolves when the bytes were taken. Few bytes, in the order of the calls. */
   readonly out: (data: string | Uint8Array) => Promise<void>;
   readonly err: (data: string | Uint8Array) => Promise<void>;
   readonly terminal: Terminal;
-  /** `DOCKER_HOST`-independent settings of the caller's environment that commands look at. */
+  /** The caller's environment, for `-e NAME` and the like. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Absolute: where relative paths of the line begin. */
+  readonly workingDirectory: () => string;
   /** The archive of the image that the binary carries. */
   readonly helloImage: () => Promise<Uint8Array>;
-  readonly build: { readonly version: string; readonly commit: string; readonly buildTime: string };
+  readonly build: {
+    readonly version: string;
+    readonly commit: string;
+    readonly buildTime: string;
+    /** `linux/amd64`. */
+    readonly platform: string;
+    /** `bun1.4.5`: what stands where Docker names its Go. */
+    readonly language: string;
+  };
 }
 
-/** Standard input and output as a terminal, where they are one. */
+export interface WindowSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** The caller's standard streams, and its terminal where they are one. Nothing of them is touched before it is asked for. */
 export interface Terminal {
-  readonly stdinIsTerminal: boolean;
-  readonly stdoutIsTerminal: boolean;
-  /** Rows and columns of standard output; undefined when it is no terminal. */
-  size(): { readonly rows: number; readonly columns: number } | undefined;
+  isTerminal(stream: "stdin" | "stdout"): boolean;
+  /** Of standard output; undefined when it is no terminal. */
+  size(): WindowSize | undefined;
   onResize(listener: () => void): Disposable;
-  /** Keys come unread and unechoed until disposed. */
+  /** Keys come as typed, unechoed, and output goes as it is, until disposed. Disposed as well when the program ends. */
   rawMode(): Disposable;
-  readonly input: AsyncIterable<Uint8Array>;
-  /** Stops reading standard input, so that the program can end. */
-  stopInput(): void;
+  /** Standard input from here to its end; may be asked for once. */
+  input(): AsyncIterable<Uint8Array>;
+  /** A container's output: waits for a slow reader without holding up the rest of the program. */
+  stream(to: "stdout" | "stderr", data: Uint8Array): Promise<void>;
   onSignal(signal: NodeJS.Signals, listener: () => void): Disposable;
+  /** Ends the program at once, the terminal put back. */
+  exit(code: number): never;
 }
 
 /** One command: its words, its flags and what it does. `run` gives the exit code. */
-export interface Command<T extends FlagTable = FlagTable> extends Usage {
-  readonly flags: T;
+export interface Command<T extends FlagTable = FlagTable> extends Syntax<T> {
+  /** `[OPTIONS] IMAGE [COMMAND] [ARG...]` */
+  readonly arguments: string;
   run(context: CliContext, flags: FlagValues<T>, positionals: readonly string[]): Promise<number>;
-  /** Exit code when the use is wrong or the daemon refuses: 125 for run, create, start of a process; otherwise 1. */
-  readonly failureCode?: number;
 }
 
 /** Keeps a command's flag types while it is stored among others. */

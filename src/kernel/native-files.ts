@@ -19,10 +19,9 @@ export interface NativeFiles {
 export async function installNativeFiles(directory: string): Promise<NativeFiles> {
   const bin = join(directory, "bin");
   await mkdir(bin, { recursive: true, mode: 0o700 });
-  const [shim, kernel] = await Promise.all([
-    install(bin, "berth-shim", embeddedShim),
-    install(bin, "berth-kernel", embeddedKernel),
-  ]);
+  // One after the other: when this throws nothing is being written there any more.
+  const shim = await install(bin, "berth-shim", embeddedShim);
+  const kernel = await install(bin, "berth-kernel", embeddedKernel);
   return { shim, kernel };
 }
 

@@ -9,7 +9,8 @@ export const MAX_LAYERS = 125;
 const MAX_HISTORY = 4096;
 const MAX_ITEMS = 4096;
 
-export interface ParsedImageConfig {
+/** An image's config blob (OCI image-spec config.md, Docker image spec 1.2), as far as the engine reads it. */
+export interface ImageConfig {
   architecture: string;
   variant?: string;
   os: string;
@@ -35,7 +36,7 @@ export interface ParsedImageConfig {
  * Throws invalid for a document of another shape, for more than MAX_LAYERS layers ("max depth exceeded") and for a
  * history that names more layers than there are.
  */
-export function parseImageConfig(bytes: Uint8Array): ParsedImageConfig {
+export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   const shape = new JsonShape("invalid image config");
   const document = shape.object(shape.parse(bytes, MAX_IMAGE_CONFIG_BYTES), "the document");
   const diffIds = readDiffIds(shape, document.rootfs);
@@ -76,7 +77,7 @@ function readDiffIds(shape: JsonShape, value: unknown): string[] {
   });
 }
 
-function readHistory(shape: JsonShape, value: unknown): ParsedImageConfig["history"] {
+function readHistory(shape: JsonShape, value: unknown): ImageConfig["history"] {
   if (value === undefined || value === null) return undefined;
   return shape.list(value, "history", MAX_HISTORY).map((item, index) => {
     const at = `history[${index}]`;

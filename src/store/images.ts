@@ -1,27 +1,8 @@
 /** The ports of the image store, as `engine/` uses them. */
-import type { ContainerConfig } from "../api/container-config.ts";
 import type { ImageId } from "../base/ids.ts";
+import type { ImageConfig } from "../oci/image-config.ts";
 
-/** An image's config blob (OCI image-spec config.md, Docker image spec 1.2), as far as the engine reads it. */
-export interface ImageConfig {
-  architecture: string;
-  variant?: string;
-  os: string;
-  created?: string;
-  author?: string;
-  comment?: string;
-  docker_version?: string;
-  container_config?: ContainerConfig;
-  config?: ContainerConfig | null;
-  rootfs: { type: "layers"; diff_ids: string[] };
-  history?: {
-    created?: string;
-    created_by?: string;
-    author?: string;
-    comment?: string;
-    empty_layer?: boolean;
-  }[];
-}
+export type { ImageConfig };
 
 export interface StoredImage {
   readonly id: ImageId;

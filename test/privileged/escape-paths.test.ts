@@ -64,11 +64,12 @@ describe("working directories (CVE-2024-21626)", () => {
     const id = await daemon.mustDocker("run", "-d", ...NONE, image, "sleep", "1000");
     for (const fd of DESCRIPTORS) {
       const result = await daemon.docker("exec", "-w", `/proc/self/fd/${fd}`, id, ...LOOK);
-      expect({ code: result.code, stdout: result.stdout }).toMatchObject({ stdout: "" });
       expect(result.code).not.toBe(0);
+      expect(result.stdout).toStartWith("OCI runtime exec failed: ");
+      expect(result.stdout).not.toContain("secret");
     }
     await daemon.docker("exec", id, "ln", "-s", "/proc/self/fd/9", "/late");
-    expect((await daemon.docker("exec", "-w", "/late", id, ...LOOK)).stdout).toBe("");
+    expect((await daemon.docker("exec", "-w", "/late", id, ...LOOK)).stdout).not.toContain("secret");
     await daemon.docker("rm", "-f", id);
   }, 60_000);
 
@@ -182,11 +183,12 @@ describe("passwd and group of the image", () => {
     const root = join(scratch, "fifo");
     mkdirSync(join(root, "etc"), { recursive: true });
     await mustRun(["mkfifo", join(root, "etc/passwd"), join(root, "etc/group")]);
-    await mustRun(["cp", "-a", "/bin/busybox", join(root, "id")]);
+    await mustRun(["cp", "-a", "/bin/busybox", join(root, "grep")]);
     await mustRun(["tar", "-C", root, "-cf", tar, "."]);
     await daemon.mustDocker("import", tar, "fifo:latest");
-    expect((await run("fifo", "/id")).stdout).toStartWith("uid=0 gid=0");
-    expect((await run("--user", "5:6", "fifo", "/id")).stdout).toStartWith("uid=5 gid=6");
+    const ids = ["/grep", "-E", "^[UG]id:", "/proc/self/status"];
+    expect((await run("fifo", ...ids)).stdout).toBe("Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\n");
+    expect((await run("--user", "5:6", "fifo", ...ids)).stdout).toBe("Uid:\t5\t5\t5\t5\nGid:\t6\t6\t6\t6\n");
     expect(await refused("fifo")).toContain("unable to find user");
   });
 

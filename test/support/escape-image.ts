@@ -7,7 +7,7 @@ import { mustRun } from "./run-command.ts";
 
 export const PROBE = "/bin/escape-probe";
 /** The same program with the set-user-id bit, root's. */
-export const SETUID_BUSYBOX = "/bin/suid-busybox";
+export const SETUID_PROBE = "/bin/setuid-probe";
 
 /** Busybox with `escape-probe`, built anew in the fixture's scratch directory. Returns the image's name. */
 export async function importEscapeImage(fixture: Fixture): Promise<string> {
@@ -16,8 +16,8 @@ export async function importEscapeImage(fixture: Fixture): Promise<string> {
   await mustRun(["cc", ...flags, "-o", program, join(import.meta.dir, "escape-probe.c")]);
   return importChanged(fixture, "escape", (root) => {
     copyFileSync(program, join(root, PROBE));
-    copyFileSync(join(root, "bin/busybox"), join(root, SETUID_BUSYBOX));
-    chmodSync(join(root, SETUID_BUSYBOX), 0o4755);
+    copyFileSync(program, join(root, SETUID_PROBE));
+    chmodSync(join(root, SETUID_PROBE), 0o4755);
   });
 }
 

@@ -5,6 +5,7 @@
  *   escape-probe calls              all attempts that need no argument
  *   escape-probe overwrite SECONDS  opens /proc/<pid>/exe of all that comes along, as CVE-2019-5736 does
  *   escape-probe swap LINK OTHER    exchanges two directory entries until killed, as CVE-2021-30465 does
+ *   escape-probe who                the effective user
  *   escape-probe break-chroot       walks out of a chroot and says what it finds
  */
 #include <dirent.h>
@@ -288,6 +289,8 @@ int main(int argc, char **argv)
 		overwrite(atoi(argv[2]));
 	else if (strcmp(what, "swap") == 0 && argc > 3)
 		swap(argv[2], argv[3]);
+	else if (strcmp(what, "who") == 0)
+		printf("%u\n", (unsigned)geteuid());
 	else if (strcmp(what, "break-chroot") == 0)
 		break_chroot();
 	else

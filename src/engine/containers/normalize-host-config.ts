@@ -11,8 +11,9 @@ import { parseSecurityOptions } from "./validate-security.ts";
 import { refuseUnavailable } from "./validate-unavailable.ts";
 
 const DEFAULT_SHM_BYTES = 64 << 20;
-/** All of them are this engine's own runtime: "runc" is how Docker calls its default, and clients name it explicitly. */
-const RUNTIMES = ["", "berth", "runc", "io.containerd.runc.v2"];
+/** This engine's own, and the names of others that Docker knows without being told. */
+const OWN_RUNTIMES = ["", "berth"];
+const FOREIGN_RUNTIMES = ["runc", "io.containerd.runc.v2", "crun"];
 
 const MASKED_PATHS = [
   "/proc/acpi",
@@ -137,7 +138,13 @@ function validateScalars(given: HostConfig): void {
   if (OomScoreAdj < -1000 || OomScoreAdj > 1000) {
     throw invalid(`Invalid value ${OomScoreAdj}, range for oom score adj is [-1000, 1000]`);
   }
-  if (!RUNTIMES.includes(Runtime)) throw invalid(`unknown or invalid runtime name: ${Runtime}`);
+  if (FOREIGN_RUNTIMES.includes(Runtime)) {
+    throw new EngineError(
+      "unimplemented",
+      `the runtime ${Runtime} is not available yet: without a runtime's name berth uses its own`,
+    );
+  }
+  if (!OWN_RUNTIMES.includes(Runtime)) throw invalid(`unknown or invalid runtime name: ${Runtime}`);
   if (Isolation !== "" && Isolation !== "default") {
     throw invalid(`invalid isolation (${Isolation}): linux only supports 'default'`);
   }

@@ -3,7 +3,7 @@ import { EngineError } from "../../base/errors.ts";
 import type { ImageId } from "../../base/ids.ts";
 import { sha256 } from "../../host/hashing.ts";
 import { decompress } from "../../host/stream-decompression.ts";
-import { type ParsedImageConfig, parseImageConfig } from "../../oci/image-config.ts";
+import { type ImageConfig, parseImageConfig } from "../../oci/image-config.ts";
 import { MediaType } from "../../oci/manifest.ts";
 import { fitsPlatform, formatPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
 import { familiarString, type ImageName } from "../../oci/reference.ts";
@@ -43,11 +43,7 @@ export async function loadImages(
   }
 }
 
-function checkPlatform(
-  config: ParsedImageConfig,
-  wanted: Platform | undefined,
-  names: readonly ImageName[],
-): void {
+function checkPlatform(config: ImageConfig, wanted: Platform | undefined, names: readonly ImageName[]): void {
   if (config.os !== "linux") throw new EngineError("invalid", `cannot load ${config.os} image on linux`);
   if (wanted === undefined || fitsPlatform(config, wanted)) return;
   const name = names[0] === undefined ? "" : ` with reference ${familiarString(names[0])}`;
@@ -60,7 +56,7 @@ function checkPlatform(
 async function loadOne(
   dependencies: ImagesDependencies,
   source: ArchivedImageSource,
-  config: ParsedImageConfig,
+  config: ImageConfig,
   how: { readonly push: Push; readonly quiet: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
   const diffIds = config.rootfs.diff_ids;

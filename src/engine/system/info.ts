@@ -17,8 +17,7 @@ export interface EngineState {
   readonly now: Date;
 }
 
-/** Both names mean the engine's own runtime; clients that name a runtime say `runc`. */
-const RUNTIMES = { berth: { path: "berth-shim" }, runc: { path: "berth-shim" } };
+const RUNTIMES = { berth: { path: "berth-shim" } };
 /** There are no such programs: the field is what Docker says of one whose version it cannot tell. */
 const NO_COMMIT = { ID: "N/A", Expected: "N/A" };
 

@@ -15,7 +15,7 @@ function stdioFlags({ tty, openStdin, detached }: ExecSpec): number {
 
 /**
  * One more process in a running container: the container's own rights, limits and environment, over which the
- * request's are laid. A privileged one gets every capability that this daemon can give and no filter.
+ * request's are laid. A privileged one gets every capability that this daemon can give; the filter stays, as in Docker (moby 30068).
  */
 export function execPlan(
   config: OciRuntimeConfig,
@@ -34,7 +34,7 @@ export function execPlan(
     ...rlimitOperations(process.rlimits),
     { op: Op.USER, args: [spec.user.spec, ...spec.user.additionalGroups] },
     { op: Op.WORKDIR, args: [spec.cwd === "" ? process.cwd : spec.cwd] },
-    ...privilegeOperations(rights, process.noNewPrivileges, spec.privileged ? undefined : linux.seccomp),
+    ...privilegeOperations(rights, process.noNewPrivileges, linux.seccomp),
     { op: Op.UMASK, args: [UMASK] },
     { op: Op.ENVIRONMENT, args: environment },
     { op: Op.EXEC, args: spec.args },

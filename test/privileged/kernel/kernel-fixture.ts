@@ -2,7 +2,7 @@
 
 import { dlopen, FFIType } from "bun:ffi";
 import { afterAll, beforeAll } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createLayerUnpacker, type LayerUnpackerOptions } from "../../../src/kernel/layer-unpacker.ts";
 import { leftBehind, type MachineState, machineState } from "../../support/machine.ts";
@@ -74,8 +74,7 @@ export function withKernel(): KernelFixture {
     before = machineState();
   }, 120_000);
   afterAll(() => {
-    Bun.spawnSync(["rm", "-rf", "--one-file-system", scratch]);
-    rmSync(scratch, { recursive: true, force: true });
+    run("rm", "-rf", "--one-file-system", scratch);
     const left = leftBehind(before, machineState()).filter((line) => !line.startsWith("descriptors"));
     if (left.length > 0) throw new Error(`left on the machine:\n${left.join("\n")}`);
   }, 120_000);
@@ -90,6 +89,12 @@ export function withKernel(): KernelFixture {
       return { target, sizeBytes };
     },
   };
+}
+
+/** Throws when the command fails. */
+export function run(...command: readonly string[]): void {
+  const result = Bun.spawnSync([...command], { stderr: "pipe" });
+  if (result.exitCode !== 0) throw new Error(`${command.join(" ")}: ${result.stderr}`);
 }
 
 /** In pieces that end nowhere near a block's end. */

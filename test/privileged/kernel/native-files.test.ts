@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { isKind } from "../../../src/base/errors.ts";
 import { installNativeFiles } from "../../../src/kernel/native-files.ts";
-import { failureOf } from "./kernel-fixture.ts";
+import { failureOf, run } from "./kernel-fixture.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -33,12 +33,12 @@ test("replaces one that has other contents", async () => {
 });
 
 test("says so when nothing can be executed there", async () => {
-  Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", directory]);
+  run("mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", directory);
   try {
     const error = await failureOf(installNativeFiles(directory));
     expect(isKind(error, "failedPrecondition")).toBe(true);
     expect(String(error)).toContain("noexec");
   } finally {
-    Bun.spawnSync(["umount", directory]);
+    run("umount", directory);
   }
 });

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { type EngineError, isKind } from "../../../src/base/errors.ts";
 import { startKernelHelper } from "../../../src/kernel/kernel-helper.ts";
 import type { KernelHelper } from "../../../src/kernel/shim-session.ts";
-import { failureOf, kernelPids, withKernel } from "./kernel-fixture.ts";
+import { failureOf, kernelPids, run, withKernel } from "./kernel-fixture.ts";
 
 let helper: KernelHelper;
 // Registered before the fixture's own, which looks for processes that were left.
@@ -25,11 +25,6 @@ const kernel = withKernel();
 beforeAll(async () => {
   helper = await startKernelHelper({ kernelPath: kernel.binary, shimPath: kernel.fakeShim });
 });
-
-function run(...command: readonly string[]): void {
-  const result = Bun.spawnSync([...command], { stderr: "pipe" });
-  if (result.exitCode !== 0) throw new Error(`${command[0]}: ${result.stderr}`);
-}
 
 /** A chain of directories, deeper than any path may be long. */
 function makeChain(top: string, depth: number): void {

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, watch, writeFileSy
 import { join } from "node:path";
 import { type EngineError, isKind } from "../../../src/base/errors.ts";
 import { createLayerUnpacker } from "../../../src/kernel/layer-unpacker.ts";
-import { failureOf, inPieces, kernelPids, SANITIZED, withKernel } from "./kernel-fixture.ts";
+import { failureOf, inPieces, kernelPids, run, SANITIZED, withKernel } from "./kernel-fixture.ts";
 import {
   directory,
   file,
@@ -257,14 +257,14 @@ describe("limits", () => {
 
   test("of the disk are exhausted, not invalid", async () => {
     const target = kernel.directory();
-    Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", target]);
+    run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", target);
     try {
       const unpacker = createLayerUnpacker({ kernelPath: kernel.binary });
       const error = await failureOf(unpacker.unpack(target, inPieces(tar(file("a", "x".repeat(100_000))))));
       expect(isKind(error, "exhausted")).toBe(true);
       expect(String(error)).toContain('ENOSPC: write "a": No space left on device');
     } finally {
-      Bun.spawnSync(["umount", target]);
+      run("umount", target);
     }
   });
 });

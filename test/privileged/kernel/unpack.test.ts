@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { withKernel, xattr } from "./kernel-fixture.ts";
+import { run, withKernel, xattr } from "./kernel-fixture.ts";
 import { directory, file, hardLink, setBinaryNumber, symlink, tar, withoutEnd } from "./tar-writer.ts";
 
 const kernel = withKernel();
@@ -215,11 +215,7 @@ describe("places", () => {
 /** Names below the mount of `layers` (topmost first), directories with a slash. */
 function seenThrough(...layers: readonly string[]): string[] {
   const mount = kernel.directory();
-  const result = Bun.spawnSync(
-    ["mount", "-t", "overlay", "overlay", "-o", `ro,lowerdir=${layers.join(":")}`, mount],
-    { stderr: "pipe" },
-  );
-  if (result.exitCode !== 0) throw new Error(result.stderr.toString());
+  run("mount", "-t", "overlay", "overlay", "-o", `ro,lowerdir=${layers.join(":")}`, mount);
   try {
     return readdirSync(mount, { recursive: true, withFileTypes: true })
       .map(
@@ -228,7 +224,7 @@ function seenThrough(...layers: readonly string[]): string[] {
       )
       .sort();
   } finally {
-    Bun.spawnSync(["umount", mount]);
+    run("umount", mount);
   }
 }
 

@@ -1,0 +1,91 @@
+/** Readers of numbers as Go's strconv and Docker's units write them. All throw ValueError in their words. */
+import { parseSize } from "../../base/units.ts";
+import { ValueError } from "../failure.ts";
+
+const TRUE = ["1", "t", "T", "true", "TRUE", "True"];
+const FALSE = ["0", "f", "F", "false", "FALSE", "False"];
+
+export function parseBool(text: string): boolean {
+  if (TRUE.includes(text)) return true;
+  if (FALSE.includes(text)) return false;
+  throw new ValueError(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+const INTEGER = /^[+-]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]*|[1-9][0-9]*)$/;
+
+/** Whole numbers of 64 bits; what a JavaScript number cannot hold exactly is out of range for us. */
+export function parseInteger(text: string): number {
+  return wholeNumber(text, "ParseInt", -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+}
+
+export function parseUint16(text: string): number {
+  return wholeNumber(text, "ParseUint", 0, 0xffff);
+}
+
+function wholeNumber(text: string, reader: string, least: number, most: number): number {
+  const fail = (reason: string) =>
+    new ValueError(`strconv.${reader}: parsing ${JSON.stringify(text)}: ${reason}`);
+  if (!INTEGER.test(text) || (least === 0 && /^[+-]/.test(text))) throw fail("invalid syntax");
+  const digits = text.replace(/^[+-]/, "").replace(/^0(?=[0-7])/, "0o");
+  const value = text.startsWith("-") ? -Number(digits) : Number(digits);
+  if (value < least || value > most) throw fail("value out of range");
+  return value;
+}
+
+/** `64m` → bytes. */
+export function parseBytes(text: string): number {
+  try {
+    return parseSize(text);
+  } catch (error) {
+    throw new ValueError((error as Error).message);
+  }
+}
+
+/** As parseBytes; `-1` is no limit. */
+export function parseSwap(text: string): number {
+  return text === "-1" ? -1 : parseBytes(text);
+}
+
+/** `1.5`, `3/2` → billionths of a processor. */
+export function parseCpus(text: string): number {
+  const match = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\/(\d+))?$/.exec(text);
+  if (match === null || match[2] === "0")
+    throw new ValueError(`failed to parse ${text} as a rational number`);
+  const nano = (Number(match[1]) * 1e9) / Number(match[2] ?? "1");
+  const whole = Math.round(nano);
+  // A double keeps some sixteen digits: what is off by more was finer than a billionth.
+  if (Math.abs(nano - whole) > 1e-6 * Math.max(1, Math.abs(whole))) {
+    throw new ValueError("value is too precise");
+  }
+  return whole;
+}
+
+const NANOSECONDS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3600e9,
+};
+
+/** `1m30s` → nanoseconds; undefined when it is no duration. Go: time.ParseDuration. */
+export function findDuration(text: string): number | undefined {
+  if (text === "0" || text === "+0" || text === "-0") return 0;
+  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text);
+  if (match === null) return undefined;
+  const parts = [...(match[2] ?? "").matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)];
+  const sum = parts.reduce(
+    (total, [, amount, unit = ""]) => total + Number(amount) * (NANOSECONDS[unit] ?? 0),
+    0,
+  );
+  return match[1] === "-" ? -sum : sum;
+}
+
+export function parseDuration(text: string): number {
+  const found = findDuration(text);
+  if (found === undefined) throw new ValueError(`time: invalid duration ${JSON.stringify(text)}`);
+  return found;
+}
