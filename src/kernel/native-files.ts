@@ -1,4 +1,4 @@
-import { access, constants, mkdir, readFile } from "node:fs/promises";
+import { access, constants, mkdir, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import embeddedKernel from "../../dist/native/berth-kernel" with { type: "file" };
 import embeddedShim from "../../dist/native/berth-shim" with { type: "file" };
@@ -13,8 +13,9 @@ export interface NativeFiles {
 
 /**
  * Puts the native programs of this executable into `<directory>/bin`, named after their contents, and returns their paths.
- * Ones that are there are used again. The kernel must be able to execute them there: throws failedPrecondition when the
- * file system is mounted noexec, as /run is on some systems.
+ * Ones that are there are used again, those of other versions removed (shims run from memory, not from these files).
+ * The kernel must be able to execute them there: throws failedPrecondition when the file system is mounted noexec, as
+ * /run is on Debian.
  */
 export async function installNativeFiles(directory: string): Promise<NativeFiles> {
   const bin = join(directory, "bin");
@@ -22,7 +23,13 @@ export async function installNativeFiles(directory: string): Promise<NativeFiles
   // One after the other: when this throws nothing is being written there any more.
   const shim = await install(bin, "berth-shim", embeddedShim);
   const kernel = await install(bin, "berth-kernel", embeddedKernel);
+  await removeOthers(bin, [shim, kernel]);
   return { shim, kernel };
+}
+
+async function removeOthers(bin: string, wanted: readonly string[]): Promise<void> {
+  const others = (await readdir(bin)).map((name) => join(bin, name)).filter((path) => !wanted.includes(path));
+  for (const path of others) await unlink(path);
 }
 
 async function install(bin: string, name: string, embedded: string): Promise<string> {

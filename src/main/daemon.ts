@@ -44,7 +44,8 @@ async function start(daemon: AsyncDisposableStack, options: DaemonOptions, logge
   makeRoots(options);
   daemon.adopt(acquireLock(join(options.dataRoot, "lock")), (held) => held.release());
   await removeInterruptedWrites(options.dataRoot);
-  const programs = await installNativeFiles(options.execRoot);
+  // Not in the exec root: Debian mounts /run noexec.
+  const programs = await installNativeFiles(options.dataRoot);
   const kernel = await startKernelHelper({
     kernelPath: programs.kernel,
     shimPath: programs.shim,

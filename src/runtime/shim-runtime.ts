@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, isKind } from "../base/errors.ts";
 import { type ContainerId, newContainerId, shortId } from "../base/ids.ts";
@@ -283,10 +284,14 @@ export class ShimRuntime implements ContainerRuntime {
     await this.#removeTraces(directory);
   }
 
-  /** The cgroups are the shim's to remove; where it could not, and then the directory, which is the list of them. */
+  /**
+   * The cgroups are the shim's to remove; where it could not, and then the directory, which is the list of them. Looked for
+   * synchronously: cgroupfs answers from memory in microseconds, a hop through the thread pool costs more than all of them.
+   */
   async #removeTraces(directory: string): Promise<void> {
     const owner = await readOwner(directory);
-    for (const cgroup of owner?.cgroupDirectories ?? []) await removeLeftCgroup(cgroup);
+    const left = (owner?.cgroupDirectories ?? []).filter((cgroup) => existsSync(cgroup));
+    for (const cgroup of left) await removeLeftCgroup(cgroup);
     await this.#kernel.removeTree(directory);
   }
 

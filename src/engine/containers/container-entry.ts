@@ -25,8 +25,12 @@ export class ContainerEntry implements LiveContainer {
   process: ContainerProcess | undefined;
   /** What the process was launched with; undefined for one that an earlier daemon launched. */
   runtimeConfig: OciRuntimeConfig | undefined;
-  /** The first writing of its files, begun at its creation; never rejects. Whoever writes or removes them waits for it. */
-  filesWritten: Promise<void> = Promise.resolve();
+  /**
+   * The first writing of its files, begun at its creation; never rejects, false when it failed. Whoever writes or removes them
+   * waits for it.
+   */
+  filesWritten: Promise<boolean> = Promise.resolve(false);
+  filesWrittenAtMs = 0;
   /** Set from the moment a removal was accepted until it failed. */
   removalInProgress = false;
   /** Number of restarts under way: the exit in their middle is no end, so `--rm` does not remove. */

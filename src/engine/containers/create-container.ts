@@ -84,7 +84,11 @@ export class ContainerCreator {
       const entry = directory.insert(record);
       // Most containers are started at once, and making files takes longer than writing them again. Should it fail, the
       // start tries again and says why.
-      entry.filesWritten = prepareFiles(entry.record, this.dependencies.dataRoot).catch(() => undefined);
+      entry.filesWrittenAtMs = Date.now();
+      entry.filesWritten = prepareFiles(entry.record, this.dependencies.dataRoot).then(
+        () => true,
+        () => false,
+      );
       publishContainerEvent(events, entry.record, "create");
     } catch (error) {
       directory.releaseName(finalName, id);

@@ -88,7 +88,7 @@ export class ContainerRemover {
   }
 
   /** Layer and directory only when the shim is gone, which writes to both. */
-  async #cleanUp(record: ContainerRecord, filesWritten: Promise<void>): Promise<void> {
+  async #cleanUp(record: ContainerRecord, filesWritten: Promise<boolean>): Promise<void> {
     const { runtime, snapshots, dataRoot } = this.dependencies;
     await Promise.all([runtime.forget(record.id), filesWritten]);
     await Promise.all([

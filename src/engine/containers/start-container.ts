@@ -18,6 +18,9 @@ import { SIGKILL } from "./signals.ts";
 import { gatherSpecInput, launchOptions } from "./spec-input.ts";
 import { describeStartFailure } from "./start-failure.ts";
 
+/** The host's resolver does not change within this. */
+const FRESH_FILES_MS = 2000;
+
 export type BuildRuntimeConfig = (input: SpecInput, machine: MachineFacts) => OciRuntimeConfig;
 
 export interface StartDependencies {
@@ -65,7 +68,7 @@ export class ContainerStarter {
     const [config, root] = await Promise.all([
       this.#buildConfig(entry),
       snapshots.root(record.snapshot),
-      entry.filesWritten.then(() => prepareFiles(record, dataRoot)),
+      freshenFiles(entry, dataRoot),
     ]);
     const process = await runtime.start(
       { id: record.id, config, root, ...launchOptions(record, dataRoot) },
@@ -113,6 +116,14 @@ export class ContainerStarter {
     }
     return error;
   }
+}
+
+/** The files that creation wrote count as this moment's for a start that follows at once; one that ran may have changed them. */
+async function freshenFiles(entry: ContainerEntry, dataRoot: string): Promise<void> {
+  const { record, filesWrittenAtMs } = entry;
+  const isNew = record.state.startedAtNs === 0n && Date.now() - filesWrittenAtMs < FRESH_FILES_MS;
+  if ((await entry.filesWritten) && isNew) return;
+  await prepareFiles(record, dataRoot);
 }
 
 /** A program that runs although its start counts as failed, since the row could not be written: it must not go on unseen. */

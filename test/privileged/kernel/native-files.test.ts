@@ -32,6 +32,13 @@ test("replaces one that has other contents", async () => {
   expect(Bun.spawnSync([kernel]).exitCode).toBe(64);
 });
 
+test("removes those of other versions", async () => {
+  await installNativeFiles(directory);
+  writeFileSync(join(directory, "bin/berth-shim-0123456789abcdef"), "of another version");
+  await installNativeFiles(directory);
+  expect(readdirSync(join(directory, "bin"))).toHaveLength(2);
+});
+
 test("says so when nothing can be executed there", async () => {
   run("mount", "-t", "tmpfs", "-o", "noexec", "tmpfs", directory);
   try {
