@@ -1,30 +1,49 @@
-import { readFileSync } from "node:fs";
-import type {
-  ContainerCreateRequest,
-  DeviceMapping,
-  HostConfig,
-  MountRequest,
-  Ulimit,
-} from "../api/container-config.ts";
-import { parseSize } from "../base/units.ts";
-import { type FlagValues, UsageError } from "./arguments.ts";
+import { join } from "node:path";
+import type { ContainerConfig, ContainerCreateRequest, HealthConfig, HostConfig } from "../api/container-config.ts";
 import type { CONTAINER_FLAGS } from "./container-flags.ts";
+import { type CallerEnvironment, readKeyValueFiles, withCallerValues } from "./environment-files.ts";
+import { CliFailure } from "./failure.ts";
+import type { FlagValues } from "./flags.ts";
+import { endpointsOf, networkMode } from "./network-request.ts";
+import { readSecurityOptions } from "./security-request.ts";
+import { parseDevice } from "./values/devices.ts";
+import { publishedPorts } from "./values/ports.ts";
+import { parseRestartPolicy } from "./values/settings.ts";
+import { keyValues, splitOnce } from "./values/words.ts";
 
 export type ContainerFlagValues = FlagValues<typeof CONTAINER_FLAGS>;
-type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where a request's relative paths and unset variables are looked up. */
+export interface Caller {
+  readonly environment: CallerEnvironment;
+  readonly workingDirectory: () => string;
+}
 
 /**
  * Flags of `run` and `create` → the body of `POST /containers/create`. Reads the files that --env-file, --label-file and
- * seccomp=<file> name. Throws UsageError for what the daemon could not be asked.
+ * seccomp=<file> name. Throws CliFailure `hint` for what the daemon could not be asked.
  */
 export function containerRequest(
   flags: ContainerFlagValues,
-  positionals: readonly string[],
-  environment: Environment,
+  [image = "", ...command]: readonly string[],
+  caller: Caller,
 ): ContainerCreateRequest {
-  const [image = "", ...command] = positionals;
+  const endpoints = endpointsOf(flags);
+  return {
+    ...containerConfig(flags, image, command, caller),
+    HostConfig: hostConfig(flags, caller),
+    NetworkingConfig: endpoints === undefined ? undefined : { EndpointsConfig: endpoints },
+  };
+}
+
+function containerConfig(
+  flags: ContainerFlagValues,
+  image: string,
+  command: readonly string[],
+  { environment }: Caller,
+): ContainerConfig {
   const attached = attachedStreams(flags);
-  const { binds, volumes } = splitVolumes(flags.volume);
+  const volumes = flags.volume.filter((entry) => !entry.includes(":"));
   return {
     Hostname: flags.hostname,
     Domainname: flags.domainname,
@@ -32,204 +51,176 @@ export function containerRequest(
     AttachStdin: attached.stdin,
     AttachStdout: attached.stdout,
     AttachStderr: attached.stderr,
-    Tty: flags.tty === true,
-    OpenStdin: flags.interactive === true,
+    ExposedPorts: unlessEmpty(publishedPorts(flags.publish, flags.expose).exposed),
+    Tty: flags.tty,
+    OpenStdin: flags.interactive,
     StdinOnce: flags.interactive === true && attached.stdin,
-    Env: [
-      ...fileLines(flags["env-file"]).map((line) => fromEnvironment(line, environment)),
-      ...flags.env.map((entry) => fromEnvironment(entry, environment)),
-    ].filter((entry) => entry.includes("=")),
-    Cmd: command.length === 0 ? null : command,
+    Env: withCallerValues([...readKeyValueFiles("--env-file", flags["env-file"]), ...flags.env], environment),
+    Cmd: command.length === 0 ? null : [...command],
+    Healthcheck: healthConfig(flags),
     Image: image,
-    Volumes: volumes,
+    Volumes: unlessEmpty(Object.fromEntries(volumes.map((path) => [path, {}]))),
     WorkingDir: flags.workdir,
-    Entrypoint: flags.entrypoint === undefined ? null : flags.entrypoint === "" ? [""] : [flags.entrypoint],
-    Labels: keyValues([...fileLines(flags["label-file"]), ...flags.label]),
+    Entrypoint: flags.entrypoint === undefined ? null : [flags.entrypoint],
+    Labels: keyValues([...readKeyValueFiles("--label-file", flags["label-file"]), ...flags.label]),
     StopSignal: flags["stop-signal"],
-    StopTimeout: integer("stop-timeout", flags["stop-timeout"]),
-    HostConfig: { ...limits(flags), ...isolation(flags), Binds: binds, AutoRemove: flags.rm === true },
+    StopTimeout: flags["stop-timeout"],
   };
 }
 
-/** `-a` names streams; without it a foreground container has stdout and stderr, and stdin with `-i`. */
-export function attachedStreams(flags: ContainerFlagValues): {
-  stdin: boolean;
-  stdout: boolean;
-  stderr: boolean;
+/** `-a` names streams; without it there are stdout and stderr. `-i` is stdin in both cases. */
+export function attachedStreams({ attach, interactive }: Pick<ContainerFlagValues, "attach" | "interactive">): {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
 } {
-  const named = flags.attach.map((name) => name.toLowerCase());
-  const wrong = named.find((name) => !["stdin", "stdout", "stderr"].includes(name));
-  if (wrong !== undefined) throw new UsageError("valid streams are STDIN, STDOUT and STDERR");
-  if (named.length === 0) return { stdin: flags.interactive === true, stdout: true, stderr: true };
+  const unnamed = attach.length === 0;
   return {
-    stdin: named.includes("stdin"),
-    stdout: named.includes("stdout"),
-    stderr: named.includes("stderr"),
+    stdin: interactive === true || attach.includes("stdin"),
+    stdout: unnamed || attach.includes("stdout"),
+    stderr: unnamed || attach.includes("stderr"),
+  };
+}
+
+function healthConfig(flags: ContainerFlagValues): HealthConfig | undefined {
+  const settings = {
+    Interval: flags["health-interval"],
+    Timeout: flags["health-timeout"],
+    StartPeriod: flags["health-start-period"],
+    StartInterval: flags["health-start-interval"],
+    Retries: flags["health-retries"],
+  };
+  const command = flags["health-cmd"] || undefined;
+  const some = command !== undefined || Object.values(settings).some(Boolean);
+  if (flags["no-healthcheck"] === true) {
+    if (some) throw new CliFailure("--no-healthcheck conflicts with --health-* options", "hint");
+    return { Test: ["NONE"] };
+  }
+  if (!some) return undefined;
+  for (const name of [
+    "health-interval",
+    "health-timeout",
+    "health-retries",
+    "health-start-period",
+    "health-start-interval",
+  ] as const) {
+    if ((flags[name] ?? 0) < 0) throw new CliFailure(`--${name} cannot be negative`, "hint");
+  }
+  return { ...settings, Test: command === undefined ? undefined : ["CMD-SHELL", command] };
+}
+
+function hostConfig(flags: ContainerFlagValues, caller: Caller): HostConfig {
+  const restart = flags.restart === undefined ? undefined : parseRestartPolicy(flags.restart);
+  if (flags.rm === true && restart !== undefined && restart.Name !== "" && restart.Name !== "no") {
+    throw new CliFailure("conflicting options: cannot specify both --restart and --rm", "hint");
+  }
+  return {
+    ...limits(flags),
+    ...isolation(flags),
+    ...files(flags, caller),
+    AutoRemove: flags.rm,
+    ContainerIDFile: flags.cidfile,
+    Dns: list(flags.dns),
+    DnsOptions: list([...flags["dns-opt"], ...flags["dns-option"]]),
+    DnsSearch: list(flags["dns-search"]),
+    ExtraHosts: list(flags["add-host"]),
+    Init: flags.init,
+    Links: list(flags.link),
+    LogConfig: logConfig(flags),
+    NetworkMode: networkMode(flags),
+    PortBindings: unlessEmpty(publishedPorts(flags.publish, []).bindings),
+    PublishAllPorts: flags["publish-all"],
+    RestartPolicy: restart,
+    Runtime: flags.runtime,
   };
 }
 
 function limits(flags: ContainerFlagValues): HostConfig {
+  const swappiness = flags["memory-swappiness"];
+  if (swappiness !== undefined && (swappiness < -1 || swappiness > 100)) {
+    throw new CliFailure(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`, "hint");
+  }
   return {
+    BlkioWeight: flags["blkio-weight"],
+    BlkioWeightDevice: list(flags["blkio-weight-device"]),
+    BlkioDeviceReadBps: list(flags["device-read-bps"]),
+    BlkioDeviceReadIOps: list(flags["device-read-iops"]),
+    BlkioDeviceWriteBps: list(flags["device-write-bps"]),
+    BlkioDeviceWriteIOps: list(flags["device-write-iops"]),
     CgroupParent: flags["cgroup-parent"],
-    NanoCpus: flags.cpus === undefined ? undefined : Math.round(decimal("cpus", flags.cpus) * 1e9),
-    CpuPeriod: integer("cpu-period", flags["cpu-period"]),
-    CpuQuota: integer("cpu-quota", flags["cpu-quota"]),
-    CpuShares: integer("cpu-shares", flags["cpu-shares"]),
+    CpuPeriod: flags["cpu-period"],
+    CpuQuota: flags["cpu-quota"],
+    CpuRealtimePeriod: flags["cpu-rt-period"],
+    CpuRealtimeRuntime: flags["cpu-rt-runtime"],
+    CpuShares: flags["cpu-shares"],
     CpusetCpus: flags["cpuset-cpus"],
     CpusetMems: flags["cpuset-mems"],
-    Memory: size(flags.memory),
-    MemoryReservation: size(flags["memory-reservation"]),
-    MemorySwap: flags["memory-swap"] === "-1" ? -1 : size(flags["memory-swap"]),
-    MemorySwappiness: integer("memory-swappiness", flags["memory-swappiness"]),
+    Memory: flags.memory,
+    MemoryReservation: flags["memory-reservation"],
+    MemorySwap: flags["memory-swap"],
+    MemorySwappiness: swappiness,
+    NanoCpus: flags.cpus,
     OomKillDisable: flags["oom-kill-disable"],
-    OomScoreAdj: integer("oom-score-adj", flags["oom-score-adj"]),
-    PidsLimit: integer("pids-limit", flags["pids-limit"]),
-    ShmSize: size(flags["shm-size"]),
-    Ulimits: flags.ulimit.map(parseUlimit),
+    OomScoreAdj: flags["oom-score-adj"],
+    PidsLimit: flags["pids-limit"],
+    ShmSize: flags["shm-size"],
+    Ulimits: list([...new Map(flags.ulimit.map((limit) => [limit.Name, limit])).values()]),
   };
 }
 
 function isolation(flags: ContainerFlagValues): HostConfig {
-  const security = flags["security-opt"].filter((option) => option !== "systempaths=unconfined");
-  const unmasked = security.length < flags["security-opt"].length;
   return {
-    Annotations: keyValues(flags.annotation),
-    CapAdd: [...flags["cap-add"]],
-    CapDrop: [...flags["cap-drop"]],
+    ...readSecurityOptions(flags["security-opt"]),
+    Annotations: unlessEmpty(keyValues(flags.annotation)),
+    CapAdd: list(flags["cap-add"]),
+    CapDrop: list(flags["cap-drop"]),
     CgroupnsMode: flags.cgroupns,
-    Devices: flags.device.map(parseDevice),
-    Dns: [...flags.dns],
-    DnsOptions: [...flags["dns-option"]],
-    DnsSearch: [...flags["dns-search"]],
-    GroupAdd: [...flags["group-add"]],
-    Init: flags.init,
+    DeviceCgroupRules: list(flags["device-cgroup-rule"]),
+    DeviceRequests: list(flags.gpus),
+    Devices: list(flags.device.map(parseDevice)),
+    GroupAdd: list(flags["group-add"]),
     IpcMode: flags.ipc,
-    LogConfig:
-      flags["log-driver"] === undefined && flags["log-opt"].length === 0
-        ? undefined
-        : { Type: flags["log-driver"] ?? "", Config: keyValues(flags["log-opt"]) },
-    MaskedPaths: unmasked ? [] : undefined,
-    ReadonlyPaths: unmasked ? [] : undefined,
-    Mounts: flags.mount.map(parseMount),
-    NetworkMode: flags.network ?? flags.net ?? "default",
+    Isolation: flags.isolation,
     PidMode: flags.pid,
     Privileged: flags.privileged,
-    ReadonlyRootfs: flags["read-only"],
-    Runtime: flags.runtime,
-    SecurityOpt: security.map(readSeccompProfile),
-    Sysctls: keyValues(flags.sysctl),
-    Tmpfs: Object.fromEntries(flags.tmpfs.map((entry) => splitOnce(entry, ":"))),
+    Sysctls: unlessEmpty(keyValues(flags.sysctl)),
     UTSMode: flags.uts,
     UsernsMode: flags.userns,
   };
 }
 
-/** The daemon never reads the client's files: a profile's text is sent. */
-function readSeccompProfile(option: string): string {
-  const [key, value] = splitOnce(option.replace(/^seccomp:/, "seccomp="), "=");
-  if (key !== "seccomp" || value === "unconfined" || value === "builtin") return option;
-  try {
-    return `seccomp=${JSON.stringify(JSON.parse(readFileSync(value, "utf8")))}`;
-  } catch (error) {
-    throw new UsageError(`opening seccomp profile (${value}) failed: ${(error as Error).message}`);
-  }
-}
-
-/** `-v /path` alone asks for an anonymous volume; with a colon it is a bind or a named volume. */
-function splitVolumes(entries: readonly string[]): { binds: string[]; volumes: Record<string, object> } {
-  const binds = entries.filter((entry) => entry.includes(":"));
-  const volumes = entries.filter((entry) => !entry.includes(":")).map((entry) => [entry, {}] as const);
-  return { binds, volumes: Object.fromEntries(volumes) };
-}
-
-function parseDevice(text: string): DeviceMapping {
-  const [host = "", second, third] = text.split(":");
-  const isMode = (word: string | undefined) => word !== undefined && /^[rwm]+$/.test(word);
-  const inContainer = second === undefined || isMode(second) ? host : second;
+function files(flags: ContainerFlagValues, { workingDirectory }: Caller): HostConfig {
+  const storage = flags["storage-opt"];
+  if (storage.some((option) => !option.includes("="))) throw new CliFailure("invalid storage option", "hint");
+  // The daemon has another working directory: what is relative to ours is made absolute here.
+  const absolute = (path: string) => (path.startsWith(".") ? join(workingDirectory(), path) : path);
   return {
-    PathOnHost: host,
-    PathInContainer: inContainer,
-    CgroupPermissions: isMode(second) ? second : (third ?? "rwm"),
+    Binds: list(flags.volume.filter((entry) => entry.includes(":")).map(absolute)),
+    Mounts: list(
+      flags.mount.map((mount) => ({
+        ...mount,
+        Source: mount.Source === undefined ? undefined : absolute(mount.Source),
+      })),
+    ),
+    ReadonlyRootfs: flags["read-only"],
+    StorageOpt: unlessEmpty(keyValues(storage)),
+    Tmpfs: unlessEmpty(Object.fromEntries(flags.tmpfs.map((entry) => splitOnce(entry, ":").slice(0, 2)))),
+    VolumeDriver: flags["volume-driver"],
+    VolumesFrom: list(flags["volumes-from"]),
   };
 }
 
-function parseUlimit(text: string): Ulimit {
-  const [name, value] = splitOnce(text, "=");
-  const [soft = "", hard = soft] = value.split(":");
-  if (!/^-?\d+$/.test(soft) || !/^-?\d+$/.test(hard))
-    throw new UsageError(`invalid ulimit argument: ${text}`);
-  return { Name: name, Soft: Number(soft), Hard: Number(hard) };
-}
-
-/** `type=bind,source=/a,target=/b,readonly`: the keys of Docker's --mount for bind and tmpfs. */
-function parseMount(text: string): MountRequest {
-  const mount: MountRequest = { Type: "volume" };
-  for (const field of text.split(",")) {
-    const [key, value] = splitOnce(field, "=");
-    const flag = value === "" || value === "true" || value === "1";
-    if (key === "type") mount.Type = value as MountRequest["Type"];
-    else if (key === "source" || key === "src") mount.Source = value;
-    else if (key === "target" || key === "dst" || key === "destination") mount.Target = value;
-    else if (key === "readonly" || key === "ro") mount.ReadOnly = flag;
-    else if (key === "bind-propagation") mount.BindOptions = { ...mount.BindOptions, Propagation: value };
-    else if (key === "bind-nonrecursive") mount.BindOptions = { ...mount.BindOptions, NonRecursive: flag };
-    else if (key === "bind-create-src") mount.BindOptions = { ...mount.BindOptions, CreateMountpoint: flag };
-    else if (key === "tmpfs-size")
-      mount.TmpfsOptions = { ...mount.TmpfsOptions, SizeBytes: parseSize(value) };
-    else if (key === "tmpfs-mode")
-      mount.TmpfsOptions = { ...mount.TmpfsOptions, Mode: Number.parseInt(value, 8) };
-    else throw new UsageError(`unexpected key '${key}' in '${field}'`);
+function logConfig(flags: ContainerFlagValues): HostConfig["LogConfig"] {
+  const driver = flags["log-driver"];
+  const options = flags["log-opt"];
+  if (driver === "none" && options.length > 0) {
+    throw new CliFailure("invalid logging opts for driver none", "hint");
   }
-  return mount;
+  if (driver === undefined && options.length === 0) return undefined;
+  return { Type: driver ?? "", Config: keyValues(options) };
 }
 
-function fileLines(paths: readonly string[]): string[] {
-  return paths.flatMap((path) => {
-    try {
-      return readFileSync(path, "utf8")
-        .split(/\r?\n/)
-        .map((line) => line.trimStart())
-        .filter((line) => line !== "" && !line.startsWith("#"));
-    } catch (error) {
-      throw new UsageError(
-        `open ${path}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "no such file or directory" : (error as Error).message}`,
-      );
-    }
-  });
-}
-
-/** `NAME` alone takes the caller's value, and nothing when there is none. */
-function fromEnvironment(entry: string, environment: Environment): string {
-  if (entry.includes("=")) return entry;
-  const value = environment[entry];
-  return value === undefined ? entry : `${entry}=${value}`;
-}
-
-const keyValues = (entries: readonly string[]) =>
-  Object.fromEntries(entries.map((entry) => splitOnce(entry, "=")));
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
-}
-
-const size = (text: string | undefined) => (text === undefined ? undefined : parseSize(text));
-
-function integer(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^-?\d+$/.test(text)) {
-    throw new UsageError(
-      `invalid argument "${text}" for "--${name}" flag: strconv.ParseInt: parsing "${text}": invalid syntax`,
-    );
-  }
-  return Number(text);
-}
-
-function decimal(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || text.trim() === "")
-    throw new UsageError(
-      `invalid argument "${text}" for "--${name}" flag: failed to parse ${text} as a rational number`,
-    );
-  return value;
-}
+/** Nothing is sent for what was not asked: the shorter the request, the sooner it is read. */
+const list = <T>(items: readonly T[]): T[] | undefined => (items.length === 0 ? undefined : [...items]);
+const unlessEmpty = <T extends object>(map: T): T | undefined =>
+  Object.keys(map).length === 0 ? undefined : map;

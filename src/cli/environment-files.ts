@@ -1,0 +1,54 @@
+import { readFileSync } from "node:fs";
+import { CliFailure } from "./failure.ts";
+
+export type CallerEnvironment = Readonly<Record<string, string | undefined>>;
+
+const ERRNO_TEXT: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or directory",
+  EACCES: "permission denied",
+  EISDIR: "is a directory",
+  ENOTDIR: "not a directory",
+};
+
+/** `open <path>: no such file or directory`, as Go says it. */
+export function openFailure(path: string, error: unknown): string {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  const verb = code === "EISDIR" ? "read" : "open";
+  return `${verb} ${path}: ${ERRNO_TEXT[code] ?? message}`;
+}
+
+/** The lines of `KEY=value` files but for comments and empty ones. Throws CliFailure. */
+export function readKeyValueFiles(flag: string, paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    let text: string;
+    try {
+      text = readFileSync(path, "utf8");
+    } catch (error) {
+      throw new CliFailure(openFailure(path, error), "hint");
+    }
+    const lines = text
+      .replace(/^\uFEFF/, "")
+      .split(/\r?\n/)
+      .map((line) => line.trimStart())
+      .filter((line) => line !== "" && !line.startsWith("#"));
+    for (const line of lines) checkName(flag, path, line);
+    return lines;
+  });
+}
+
+function checkName(flag: string, path: string, line: string): void {
+  const name = line.split("=", 1)[0] ?? "";
+  const reason = name === "" ? "no variable name on line" : /\s/.test(name) ? "contains whitespaces" : "";
+  if (reason === "") return;
+  const what = name === "" ? `${reason} '${line}'` : `variable '${name}' ${reason}`;
+  throw new CliFailure(`${flag}: invalid line in ${path}: ${what}`, "hint");
+}
+
+/** `NAME` alone takes the caller's value; one that the caller has not is left out. */
+export function withCallerValues(entries: readonly string[], environment: CallerEnvironment): string[] {
+  return entries.flatMap((entry) => {
+    if (entry.includes("=")) return [entry];
+    const value = environment[entry];
+    return value === undefined ? [] : [`${entry}=${value}`];
+  });
+}
