@@ -28,12 +28,30 @@ export function containerRequest(
   [image = "", ...command]: readonly string[],
   caller: Caller,
 ): ContainerCreateRequest {
+  checkModes(flags);
   const endpoints = endpointsOf(flags);
   return {
     ...containerConfig(flags, image, command, caller),
     HostConfig: hostConfig(flags, caller),
     NetworkingConfig: endpoints === undefined ? undefined : { EndpointsConfig: endpoints },
   };
+}
+
+/** Words that the client itself refuses; what a container or user is called only the daemon knows. */
+function checkModes(flags: ContainerFlagValues): void {
+  const modes = [
+    ["pid", "PID", /^(?:|host|container:.+)$/],
+    ["uts", "UTS", /^(?:|host)$/],
+    ["userns", "USER", /^(?:|host)$/],
+    ["cgroupns", "CGROUP", /^(?:|host|private)$/],
+  ] as const;
+  for (const [flag, name, valid] of modes) {
+    if (!valid.test(flags[flag] ?? "")) throw new CliFailure(`--${flag}: invalid ${name} mode`, "hint");
+  }
+  for (const entry of flags.volume) {
+    if (entry === "") throw new CliFailure("invalid empty volume spec", "hint");
+    if (entry.split(":").length > 3) throw new CliFailure(`invalid spec: ${entry}: too many colons`, "hint");
+  }
 }
 
 function containerConfig(
@@ -55,14 +73,14 @@ function containerConfig(
     Tty: flags.tty,
     OpenStdin: flags.interactive,
     StdinOnce: flags.interactive === true && attached.stdin,
-    Env: withCallerValues([...readKeyValueFiles("--env-file", flags["env-file"]), ...flags.env], environment),
+    Env: withCallerValues([...readKeyValueFiles(flags["env-file"]), ...flags.env], environment),
     Cmd: command.length === 0 ? null : [...command],
     Healthcheck: healthConfig(flags),
     Image: image,
     Volumes: unlessEmpty(Object.fromEntries(volumes.map((path) => [path, {}]))),
     WorkingDir: flags.workdir,
     Entrypoint: flags.entrypoint === undefined ? null : [flags.entrypoint],
-    Labels: keyValues([...readKeyValueFiles("--label-file", flags["label-file"]), ...flags.label]),
+    Labels: keyValues([...readKeyValueFiles(flags["label-file"]), ...flags.label]),
     StopSignal: flags["stop-signal"],
     StopTimeout: flags["stop-timeout"],
   };

@@ -18,7 +18,7 @@ export function openFailure(path: string, error: unknown): string {
 }
 
 /** The lines of `KEY=value` files but for comments and empty ones. Throws CliFailure. */
-export function readKeyValueFiles(flag: string, paths: readonly string[]): string[] {
+export function readKeyValueFiles(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
     let text: string;
     try {
@@ -31,17 +31,16 @@ export function readKeyValueFiles(flag: string, paths: readonly string[]): strin
       .split(/\r?\n/)
       .map((line) => line.trimStart())
       .filter((line) => line !== "" && !line.startsWith("#"));
-    for (const line of lines) checkName(flag, path, line);
+    for (const line of lines) checkName(path, line);
     return lines;
   });
 }
 
-function checkName(flag: string, path: string, line: string): void {
+function checkName(path: string, line: string): void {
   const name = line.split("=", 1)[0] ?? "";
-  const reason = name === "" ? "no variable name on line" : /\s/.test(name) ? "contains whitespaces" : "";
-  if (reason === "") return;
-  const what = name === "" ? `${reason} '${line}'` : `variable '${name}' ${reason}`;
-  throw new CliFailure(`${flag}: invalid line in ${path}: ${what}`, "hint");
+  const invalid = (reason: string) => new CliFailure(`invalid env file (${path}): ${reason}`, "hint");
+  if (name === "") throw invalid(`no variable name on line '${line}'`);
+  if (/\s/.test(name)) throw invalid(`variable '${name}' contains whitespaces`);
 }
 
 /** `NAME` alone takes the caller's value; one that the caller has not is left out. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { EngineError, fromUnknown } from "../base/errors.ts";
 import { containerMigrations } from "../engine/containers/container-repository.ts";
 import { removeInterruptedWrites } from "../host/atomic-file.ts";
+import { CommitLog } from "../host/commit-log.ts";
 import { acquireLock } from "../host/lock-file.ts";
 import { createLogger, type Logger } from "../host/logger.ts";
 import { type Database, openDatabase } from "../host/sqlite.ts";
@@ -53,12 +54,10 @@ async function start(daemon: AsyncDisposableStack, options: DaemonOptions, logge
   });
   daemon.adopt(kernel, (helper) => helper.close());
   const machine = await readMachineFacts();
-  const database = openDatabase(join(options.dataRoot, "berth.db"), [
-    snapshotMigrations,
-    imageMigrations,
-    containerMigrations,
-  ]);
+  const databasePath = join(options.dataRoot, "berth.db");
+  const database = openDatabase(databasePath, [snapshotMigrations, imageMigrations, containerMigrations]);
   daemon.adopt(database, (open: Database) => open.close());
+  const commits = daemon.adopt(await CommitLog.open(databasePath), (open) => open.close());
   const unpacker = createLayerUnpacker({ kernelPath: programs.kernel });
   const { dataRoot, execRoot } = options;
   const store = daemon.adopt(
@@ -71,12 +70,14 @@ async function start(daemon: AsyncDisposableStack, options: DaemonOptions, logge
   const engine = await createEngine({
     dataRoot,
     database,
+    commits,
     store,
     runtime,
     machine,
     logger,
     debug: options.logLevel === "debug",
   });
+  daemon.defer(() => engine.idle());
   await engine.reconcile();
 
   const server = createApiServer(engine.backends, { version: BUILD_INFO.version, logger });

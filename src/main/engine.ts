@@ -7,6 +7,7 @@ import { EventBus } from "../engine/events/event-bus.ts";
 import { ImagesService } from "../engine/images/images-service.ts";
 import { readOrMakeDaemonId } from "../engine/system/daemon-id.ts";
 import { createSystem } from "../engine/system/system.ts";
+import type { CommitLog } from "../host/commit-log.ts";
 import type { Logger } from "../host/logger.ts";
 import type { Database } from "../host/sqlite.ts";
 import type { ContainerRuntime, MachineFacts } from "../runtime/container-runtime.ts";
@@ -18,6 +19,7 @@ import { BUILD_INFO } from "./build-info.ts";
 export interface EngineParts {
   readonly dataRoot: string;
   readonly database: Database;
+  readonly commits: CommitLog;
   readonly store: ImageStore;
   readonly runtime: ContainerRuntime;
   readonly machine: MachineFacts;
@@ -25,11 +27,11 @@ export interface EngineParts {
   readonly debug: boolean;
 }
 
-/** The use-cases, each given what it declared that it needs. Call `reconcile` once before the first request. */
+/** The use-cases, each given what it declared that it needs. Call `reconcile` once before the first request, `idle` after the last. */
 export async function createEngine(
   parts: EngineParts,
-): Promise<{ readonly backends: Backends; reconcile(): Promise<void> }> {
-  const { dataRoot, database, store, runtime, machine, logger } = parts;
+): Promise<{ readonly backends: Backends; reconcile(): Promise<void>; idle(): Promise<void> }> {
+  const { dataRoot, database, commits, store, runtime, machine, logger } = parts;
   const events = new EventBus();
   const facts = await readHostFacts(machine);
   const snapshots = store.layers;
@@ -42,6 +44,7 @@ export async function createEngine(
   });
   const containers = createContainers({
     database,
+    commits,
     runtime,
     snapshots,
     images,
@@ -55,6 +58,7 @@ export async function createEngine(
   const { directory } = containers;
   return {
     reconcile: () => containers.reconcile(),
+    idle: () => containers.idle(),
     backends: {
       containers: {
         ...containers.backend,

@@ -207,10 +207,10 @@ export class ShimRuntime implements ContainerRuntime {
     const owner = await readOwner(directory);
     if (owner === undefined) return undefined;
     const session = await this.#connect(directory);
-    if (session === undefined) return this.#recordedExit(directory);
+    if (session === undefined) return this.#recordedExitOrEnd(directory);
     const state = await session.state().catch(ignoreUnavailable);
     // It may end at any moment: then the record is there.
-    if (state === undefined) return this.#recordedExit(directory);
+    if (state === undefined) return this.#recordedExitOrEnd(directory);
     const { phase, pid, startedAtNs } = state;
     if (phase === "running") {
       // Seconds since the epoch: above every number that the daemon before this one has given out.
@@ -222,16 +222,22 @@ export class ShimRuntime implements ContainerRuntime {
     if (phase === "exited") {
       const exit = await Promise.race([initExit(session), session.closed.then(() => undefined)]);
       session.close();
-      return exit === undefined ? this.#recordedExit(directory) : { exit };
+      return exit === undefined ? this.#recordedExitOrEnd(directory) : { exit };
     }
     // Prepared, but its program never ran.
     await session.abandon().catch(ignoreUnavailable);
     return undefined;
   }
 
-  async #recordedExit(directory: string): Promise<{ readonly exit: ExitStatus } | undefined> {
+  /**
+   * Without a shim and without its record: the shim was killed. Its container can go on, since nobody was left to end it,
+   * but nothing can reach it any more, and its caller takes it for ended.
+   */
+  async #recordedExitOrEnd(directory: string): Promise<{ readonly exit: ExitStatus } | undefined> {
     const record = await readExitRecord(directory);
-    return record === undefined ? undefined : { exit: record.status };
+    if (record !== undefined) return { exit: record.status };
+    await this.#removeRemains(directory);
+    return undefined;
   }
 
   async #connect(directory: string): Promise<ShimSession | undefined> {

@@ -53,8 +53,8 @@ describe("system calls", () => {
     const results = await attempts();
     const x32 = ["x32_getpid", "x32_unshare", "x32_keyctl"].map((name) => results.get(name));
     expect(x32).toEqual(["ENOSYS", "ENOSYS", "ENOSYS"]);
-    // A kernel without the 32-bit door ends whoever knocks there.
-    const expected = results.get("i386_getpid") === "OK" ? "EPERM" : "(signal 11|ENOSYS)";
+    // A kernel without a table of 32-bit calls (user-mode Linux) takes the numbers for others: none may succeed.
+    const expected = results.get("i386_getpid") === "OK" ? "EPERM" : "(E[A-Z]+|signal \\d+)";
     for (const name of REFUSED_I386)
       expect(`${name} ${results.get(name)}`).toMatch(new RegExp(`^${name} ${expected}$`));
   });
@@ -170,7 +170,7 @@ const hashOf = (path: string) => createHash("sha256").update(readFileSync(path))
 describe("the engine's own program (CVE-2019-5736)", () => {
   /** Our programs where the daemon keeps them. */
   const programs = () => {
-    const directory = join(daemon.root, "x/bin");
+    const directory = join(daemon.root, "d/bin");
     return readdirSync(directory).map((name) => `${name} ${hashOf(join(directory, name))}`);
   };
 

@@ -71,7 +71,9 @@ export class TestDaemon {
 
   /** Removes every container, ends the daemon, deletes its root. */
   async dispose(): Promise<void> {
-    if (this.#process === undefined) await this.start();
+    // Also one that something has killed: its containers must not stay.
+    const ended = this.#process?.exitCode !== null || this.#process.signalCode !== null;
+    if (ended) await this.start();
     const ids = (await this.docker("ps", "-aq")).stdout.split("\n").filter((id) => id !== "");
     if (ids.length > 0) await this.docker("rm", "-f", ...ids);
     await this.stop();

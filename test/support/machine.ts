@@ -67,7 +67,7 @@ function isOfAnother(pid: string): boolean {
   for (let at = pid; Number(at) > 1; ) {
     if (at === String(process.pid)) return false;
     const [, name = "", parent = ""] = /^\d+ \((.*)\) . (\d+) /s.exec(read(`/proc/${at}/stat`)) ?? [];
-    if (at !== pid && /^(berth$|berth-kernel|bun$)/.test(name)) other = true;
+    if (/^(berth(?!-shim|-kernel)|bun$)/.test(name)) other = true;
     at = parent;
   }
   return other;

@@ -1,45 +1,62 @@
 /** `tag` and `rmi`. */
 import { fromUnknown } from "../../base/errors.ts";
+import { familiarRepository, parseImageName, withDefaultTag } from "../../oci/reference.ts";
 import { defineCommand } from "../command.ts";
+import { CliFailure, failureText } from "../failure.ts";
+import { texts, toggle } from "../flags.ts";
 
 export const tag = defineCommand({
-  usage: "tag SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
-  summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
+  arguments: "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
   flags: {},
   positionals: [2, 2],
   async run(context, _, [source = "", target = ""]) {
-    const colon = /:[^/:]*$/.exec(target);
-    const repo = colon === null ? target : target.slice(0, colon.index);
-    await context.client.tagImage(source, repo, colon === null ? "latest" : colon[0].slice(1));
+    const name = parseTarget(target);
+    await context.client.tagImage(source, familiarRepository(name), name.tag ?? "latest");
     return 0;
   },
 });
 
+function parseTarget(text: string): ReturnType<typeof parseImageName> {
+  let name: ReturnType<typeof parseImageName>;
+  try {
+    name = withDefaultTag(parseImageName(text));
+  } catch (error) {
+    const reason = fromUnknown(error).message;
+    throw new CliFailure(
+      `Error parsing reference: ${JSON.stringify(text)} is not a valid repository/tag: ${reason}`,
+    );
+  }
+  if (name.digest !== undefined) throw new CliFailure("refusing to create a tag with a digest reference");
+  return name;
+}
+
 export const rmi = defineCommand({
-  usage: "rmi [OPTIONS] IMAGE [IMAGE...]",
-  summary: "Remove one or more images",
+  arguments: "[OPTIONS] IMAGE [IMAGE...]",
   flags: {
-    force: { type: "bool", short: "f", help: "Force removal of the image" },
-    "no-prune": { type: "bool", help: "Do not delete untagged parents" },
+    force: toggle("Remove the image though stopped containers use it", { short: "f" }),
+    "no-prune": toggle("Keep parents that have no name"),
+    platform: texts("Remove only the variant of this platform (os/arch)", { placeholder: "strings" }),
   },
   positionals: [1, Number.POSITIVE_INFINITY],
-  async run(context, flags, names) {
+  async run(context, { force, platform, "no-prune": noprune }, names) {
     let code = 0;
+    let complaints = "";
+    const platforms = platform.length === 0 ? undefined : platform;
+    // One after the other: the first name may be what keeps the second from being the last of its image.
     for (const name of names) {
       try {
-        const entries = await context.client.removeImage(name, {
-          force: flags.force,
-          noprune: flags["no-prune"],
-        });
+        const entries = await context.client.removeImage(name, { force, noprune, platforms });
         const lines = entries.map((entry) =>
           "Deleted" in entry ? `Deleted: ${entry.Deleted}\n` : `Untagged: ${entry.Untagged}\n`,
         );
         await context.out(lines.join(""));
       } catch (error) {
-        code = 1;
-        await context.err(`Error response from daemon: ${fromUnknown(error).message}\n`);
+        const failure = fromUnknown(error);
+        complaints += `${failureText(failure)}\n`;
+        if (force !== true || failure.kind !== "notFound") code = 1;
       }
     }
+    if (complaints !== "") await context.err(complaints);
     return code;
   },
 });

@@ -2,67 +2,96 @@ import type { ImageSummary } from "../../api/image-views.ts";
 import { shortId } from "../../base/ids.ts";
 import { humanDuration, humanSize } from "../../base/units.ts";
 import { defineCommand } from "../command.ts";
-import { encodeFilters } from "../filters.ts";
-import { type Columns, renderListing } from "../render/listing.ts";
+import { filters, LIST_FORMAT_HELP, text, toggle } from "../flags.ts";
+import { type Listing, type Row, renderListing } from "../render/listing.ts";
+import { goTime } from "../render/times.ts";
+
+const TITLES = {
+  Containers: "CONTAINERS",
+  CreatedAt: "CREATED AT",
+  CreatedSince: "CREATED",
+  Digest: "DIGEST",
+  ID: "IMAGE ID",
+  Repository: "REPOSITORY",
+  SharedSize: "SHARED SIZE",
+  Size: "SIZE",
+  Tag: "TAG",
+  UniqueSize: "UNIQUE SIZE",
+  VirtualSize: "SIZE",
+};
 
 export const images = defineCommand({
-  usage: "images [OPTIONS] [REPOSITORY[:TAG]]",
-  summary: "List images",
+  arguments: "[OPTIONS] [REPOSITORY[:TAG]]",
   flags: {
-    all: { type: "bool", short: "a", help: "Show all images (default hides intermediate images)" },
-    digests: { type: "bool", help: "Show digests" },
-    filter: { type: "list", short: "f", help: "Filter output based on conditions provided" },
-    format: { type: "string", help: "Format output: table, json, or a Go template" },
-    "no-trunc": { type: "bool", help: "Don't truncate output" },
-    quiet: { type: "bool", short: "q", help: "Only show image IDs" },
+    all: toggle("Those that others were built on as well", { short: "a" }),
+    digests: toggle("Their digests"),
+    filter: filters(),
+    format: text(LIST_FORMAT_HELP),
+    "no-trunc": toggle("Whole IDs"),
+    quiet: toggle("IDs alone", { short: "q" }),
   },
   positionals: [0, 1],
   async run(context, flags, [reference]) {
-    const filters = [...flags.filter, ...(reference === undefined ? [] : [`reference=${reference}`])];
+    const { format = "" } = flags;
+    const wanted = {
+      ...flags.filter,
+      ...(reference === undefined
+        ? {}
+        : { reference: { ...flags.filter?.reference, [reference]: true } }),
+    };
     const found = await context.client.listImages({
-      all: flags.all,
-      digests: flags.digests,
-      filters: encodeFilters(filters),
+      all: flags.all === true || undefined,
+      filters: Object.keys(wanted).length === 0 ? undefined : JSON.stringify(wanted),
     });
     const whole = flags["no-trunc"] === true;
-    if (flags.quiet === true) {
-      await context.out(found.map(({ Id }) => `${whole ? Id : shortId(Id)}\n`).join(""));
+    const digests = flags.digests === true || format.includes("{{.Digest}}");
+    const rows = found.flatMap((image) => rowsOf(image, whole, digests, flags.digests === true));
+    if (flags.quiet === true && (format === "" || format === "table")) {
+      await context.out(rows.map(({ ID }) => `${ID}\n`).join(""));
       return 0;
     }
-    const columns: Columns = [
-      ["REPOSITORY", "Repository"],
-      ["TAG", "Tag"],
-      ...(flags.digests === true ? ([["DIGEST", "Digest"]] as const) : []),
-      ["IMAGE ID", "ID"],
-      ["CREATED", "CreatedSince"],
-      ["SIZE", "Size"],
-    ];
-    await context.out(
-      renderListing(
-        flags.format,
-        columns,
-        found.flatMap((image) => rowsOf(image, whole)),
-      ),
-    );
+    const listing: Listing = {
+      titles: TITLES,
+      columns: ["Repository", "Tag", ...(flags.digests === true ? ["Digest"] : []), "ID", "CreatedSince", "Size"],
+      typeName: "*formatter.imageContext",
+      complaints: ["template parsing error", "template parsing error"],
+    };
+    await context.out(renderListing(format, listing, rows));
     return 0;
   },
 });
 
-/** One row for each tag, as Docker lists an image with several. */
-function rowsOf(image: ImageSummary, whole: boolean): Record<string, string>[] {
-  const names = image.RepoTags.length === 0 ? ["<none>:<none>"] : image.RepoTags;
-  return names.map((name) => {
+/** A row for each tag, or for each digest of it; digests without a tag of their repository come last. */
+function rowsOf(image: ImageSummary, whole: boolean, digests: boolean, showAlone: boolean): Row[] {
+  const digestsOf = Map.groupBy(image.RepoDigests, (entry) => entry.split("@")[0] ?? "");
+  const names: [repository: string, tag: string, digest: string][] = [];
+  for (const name of image.RepoTags) {
     const at = name.lastIndexOf(":");
     const repository = name.slice(0, at);
-    const digest = image.RepoDigests.find((entry) => entry.startsWith(`${repository}@`));
-    return {
-      Repository: repository,
-      Tag: name.slice(at + 1),
-      Digest: digest?.split("@")[1] ?? "<none>",
-      ID: whole ? image.Id : shortId(image.Id),
-      CreatedAt: new Date(image.Created * 1000).toISOString(),
-      CreatedSince: `${humanDuration(Date.now() / 1000 - image.Created)} ago`,
-      Size: humanSize(image.Size),
-    };
-  });
+    const own = digests ? (digestsOf.get(repository) ?? []) : [];
+    const shown = own.length === 0 ? ["<none>"] : own.map((entry) => entry.split("@")[1] ?? "<none>");
+    names.push(...shown.map((digest): [string, string, string] => [repository, name.slice(at + 1), digest]));
+  }
+  const tagged = new Set(names.map(([repository]) => repository));
+  for (const [repository, entries] of digestsOf) {
+    if (tagged.has(repository)) continue;
+    const shown = showAlone ? entries.map((entry) => entry.split("@")[1] ?? "<none>") : ["<none>"];
+    names.push(...shown.map((digest): [string, string, string] => [repository, "<none>", digest]));
+  }
+  if (names.length === 0) names.push(["<none>", "<none>", "<none>"]);
+  return names.map(([Repository, Tag, Digest]) => ({ ...commonRow(image, whole), Repository, Tag, Digest }));
+}
+
+function commonRow(image: ImageSummary, whole: boolean): Row {
+  const counted = (amount: number) => (amount === -1 ? "N/A" : String(amount));
+  return {
+    Containers: counted(image.Containers),
+    CreatedAt: goTime(image.Created),
+    CreatedSince: image.Created === 0 ? "N/A" : `${humanDuration(Date.now() / 1000 - image.Created)} ago`,
+    ID: whole ? image.Id : shortId(image.Id),
+    SharedSize: image.SharedSize === -1 ? "N/A" : humanSize(image.SharedSize),
+    Size: humanSize(Number(image.Size.toPrecision(3))),
+    UniqueSize: image.SharedSize === -1 ? "N/A" : humanSize(image.Size - image.SharedSize),
+    VirtualSize: humanSize(image.Size),
+  };
 }

@@ -1,129 +1,118 @@
 /** The commands that change containers which exist: one request for each name. */
-import { UsageError } from "../arguments.ts";
+import { fromUnknown } from "../../base/errors.ts";
 import { defineCommand } from "../command.ts";
 import { forEachName } from "../each.ts";
+import { failureText } from "../failure.ts";
+import { text, toggle, value } from "../flags.ts";
+import { parseInteger } from "../values/numbers.ts";
 
 const MANY = [1, Number.POSITIVE_INFINITY] as const;
-const TIMEOUT = {
-  type: "string",
-  placeholder: "int",
-  help: "Seconds to wait before killing the container",
-} as const;
-const SIGNAL = { type: "string", short: "s", help: "Signal to send to the container" } as const;
 
-function seconds(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^-?\d+$/.test(text)) throw new UsageError(`invalid argument "${text}" for "-t, --timeout" flag`);
-  return Number(text);
-}
+const stopFlags = () => ({
+  signal: text("Signal that asks it to stop", { short: "s" }),
+  time: value("int", "", parseInteger, { since: "use --timeout instead" }),
+  timeout: value("int", "Seconds before it is killed", parseInteger, { short: "t" }),
+});
 
 export const stop = defineCommand({
-  usage: "stop [OPTIONS] CONTAINER [CONTAINER...]",
-  summary: "Stop one or more running containers",
-  flags: { timeout: { ...TIMEOUT, short: "t" }, time: TIMEOUT, signal: SIGNAL },
+  arguments: "[OPTIONS] CONTAINER [CONTAINER...]",
+  flags: stopFlags(),
   positionals: MANY,
-  run: (context, flags, names) => {
-    const options = { t: seconds(flags.timeout ?? flags.time), signal: flags.signal };
-    return forEachName(
-      context,
-      names,
-      async (name) => void (await unlessModified(context.client.stopContainer(name, options))),
-    );
-  },
-});
-
-export const restart = defineCommand({
-  usage: "restart [OPTIONS] CONTAINER [CONTAINER...]",
-  summary: "Restart one or more containers",
-  flags: { timeout: { ...TIMEOUT, short: "t" }, time: TIMEOUT, signal: SIGNAL },
-  positionals: MANY,
-  run: (context, flags, names) => {
-    const options = { t: seconds(flags.timeout ?? flags.time), signal: flags.signal };
-    return forEachName(
-      context,
-      names,
-      async (name) => void (await context.client.restartContainer(name, options)),
-    );
-  },
-});
-
-export const kill = defineCommand({
-  usage: "kill [OPTIONS] CONTAINER [CONTAINER...]",
-  summary: "Kill one or more running containers",
-  flags: { signal: SIGNAL },
-  positionals: MANY,
-  run: (context, flags, names) =>
-    forEachName(
-      context,
-      names,
-      async (name) => void (await context.client.killContainer(name, flags.signal)),
-    ),
-});
-
-export const pause = defineCommand({
-  usage: "pause CONTAINER [CONTAINER...]",
-  summary: "Pause all processes within one or more containers",
-  flags: {},
-  positionals: MANY,
-  run: (context, _, names) =>
-    forEachName(context, names, async (name) => void (await context.client.pauseContainer(name))),
-});
-
-export const unpause = defineCommand({
-  usage: "unpause CONTAINER [CONTAINER...]",
-  summary: "Unpause all processes within one or more containers",
-  flags: {},
-  positionals: MANY,
-  run: (context, _, names) =>
-    forEachName(context, names, async (name) => void (await context.client.unpauseContainer(name))),
-});
-
-export const rm = defineCommand({
-  usage: "rm [OPTIONS] CONTAINER [CONTAINER...]",
-  summary: "Remove one or more containers",
-  flags: {
-    force: { type: "bool", short: "f", help: "Force the removal of a running container (uses SIGKILL)" },
-    volumes: { type: "bool", short: "v", help: "Remove anonymous volumes associated with the container" },
-    link: { type: "bool", short: "l", help: "Remove the specified link" },
-  },
-  positionals: MANY,
-  run: (context, flags, names) =>
+  run: (context, { signal, time, timeout }, names) =>
     forEachName(context, names, async (name) => {
-      const options = { force: flags.force, v: flags.volumes, link: flags.link };
-      await context.client.removeContainer(name, options).catch((error) => {
-        // With --force a container that is not there is what was asked for.
-        if (flags.force !== true || error.kind !== "notFound") throw error;
-      });
-      return undefined;
+      await context.client.stopContainer(name, { t: timeout ?? time, signal });
+      return name;
     }),
 });
 
-export const wait = defineCommand({
-  usage: "wait CONTAINER [CONTAINER...]",
-  summary: "Block until one or more containers stop, then print their exit codes",
+export const restart = defineCommand({
+  arguments: "[OPTIONS] CONTAINER [CONTAINER...]",
+  flags: stopFlags(),
+  positionals: MANY,
+  run: (context, { signal, time, timeout }, names) =>
+    forEachName(context, names, async (name) => {
+      await context.client.restartContainer(name, { t: timeout ?? time, signal });
+      return name;
+    }),
+});
+
+export const kill = defineCommand({
+  arguments: "[OPTIONS] CONTAINER [CONTAINER...]",
+  flags: { signal: text("Signal to send", { short: "s" }) },
+  positionals: MANY,
+  run: (context, { signal }, names) =>
+    forEachName(context, names, async (name) => {
+      await context.client.killContainer(name, signal);
+      return name;
+    }),
+});
+
+export const pause = defineCommand({
+  arguments: "CONTAINER [CONTAINER...]",
   flags: {},
   positionals: MANY,
   run: (context, _, names) =>
     forEachName(context, names, async (name) => {
-      const { result } = await context.client.waitContainer(name, "not-running");
+      await context.client.pauseContainer(name);
+      return name;
+    }),
+});
+
+export const unpause = defineCommand({
+  arguments: "CONTAINER [CONTAINER...]",
+  flags: {},
+  positionals: MANY,
+  run: (context, _, names) =>
+    forEachName(context, names, async (name) => {
+      await context.client.unpauseContainer(name);
+      return name;
+    }),
+});
+
+export const rm = defineCommand({
+  arguments: "[OPTIONS] CONTAINER [CONTAINER...]",
+  flags: {
+    force: toggle("Kill a running container first", { short: "f" }),
+    link: toggle("Remove a link, not the container", { short: "l" }),
+    volumes: toggle("Remove its anonymous volumes as well", { short: "v" }),
+  },
+  positionals: MANY,
+  run: (context, { force, link, volumes }, names) =>
+    forEachName(
+      context,
+      names,
+      async (name) => {
+        await context.client.removeContainer(name, { force, link, v: volumes });
+        return name;
+      },
+      // With --force a container that is not there is what was asked for.
+      (error) => force === true && error.kind === "notFound",
+    ),
+});
+
+export const wait = defineCommand({
+  arguments: "CONTAINER [CONTAINER...]",
+  flags: {},
+  positionals: MANY,
+  run: (context, _, names) =>
+    forEachName(context, names, async (name) => {
+      const { result } = await context.client.waitContainer(name);
       return String((await result).StatusCode);
     }),
 });
 
 export const rename = defineCommand({
-  usage: "rename CONTAINER NEW_NAME",
-  summary: "Rename a container",
+  arguments: "CONTAINER NEW_NAME",
   flags: {},
   positionals: [2, 2],
   async run(context, _, [container = "", name = ""]) {
-    await context.client.renameContainer(container, name);
-    return 0;
+    try {
+      await context.client.renameContainer(container, name);
+      return 0;
+    } catch (error) {
+      const reason = failureText(fromUnknown(error));
+      await context.err(`${reason}\nError: failed to rename container named ${container}\n`);
+      return 1;
+    }
   },
 });
-
-/** `304 Not Modified`: it is as asked already. */
-async function unlessModified(call: Promise<void>): Promise<void> {
-  await call.catch((error) => {
-    if (error.kind !== "notModified") throw error;
-  });
-}

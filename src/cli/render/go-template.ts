@@ -1,209 +1,218 @@
-import { UsageError } from "../arguments.ts";
+import { CallError, FUNCTION_NAMES, FUNCTIONS, type GoFunction } from "./go-functions.ts";
+import { type Node, type Operand, type Pipeline, parseTemplate, TemplateError } from "./go-syntax.ts";
+import { GoNull, goString, isMapField, nullOf, truth } from "./go-values.ts";
+
+export interface TemplateOptions {
+  /** Stands in messages. */
+  readonly name?: string;
+  /** The type that messages name for a field which the data have not; without it they speak of a map's entry. */
+  readonly typeName?: string;
+  /** Functions that take the place of the usual ones. */
+  readonly functions?: Readonly<Record<string, GoFunction>>;
+}
 
 /**
- * The part of Go's text/template that `--format` is used with: fields (`.State.Pid`), variables of range, `json`,
- * `join`, `upper`, `lower`, `title`, `len`, `index`, `println`, `eq`/`ne`/`and`/`or`/`not`, `if`/`else`/`end`, `range`,
- * `with`, pipelines, and trim markers (`{{-`). Source: pkg.go.dev/text/template and Docker's formatting page.
+ * A template of Go's text/template over data of JSON's kinds, ready to be rendered often. A property that is a function is
+ * called with the words behind it (`{{.Label "x"}}`). Throws TemplateError, as rendering does.
  */
-export function renderTemplate(template: string, data: unknown): string {
-  const nodes = parse(template);
-  return renderNodes(nodes, { dot: data, root: data });
+export function compileTemplate(template: string, options: TemplateOptions = {}): (data: unknown) => string {
+  const nodes = parseTemplate(template, FUNCTION_NAMES, options.name);
+  return (data) => new Evaluation(data, options).render(nodes);
 }
 
-interface Scope {
-  readonly dot: unknown;
-  readonly root: unknown;
+class LoopSignal {
+  constructor(readonly kind: "break" | "continue") {}
 }
 
-type Node =
-  | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "value"; readonly expression: string }
-  | {
-      readonly kind: "if" | "range" | "with";
-      readonly expression: string;
-      readonly body: Node[];
-      readonly otherwise: Node[];
-    };
+/** One rendering: the scope of variables, and what has been written. */
+class Evaluation {
+  #output = "";
+  #scope: Map<string, { value: unknown }>[] = [];
+  /** Maps of the user's keys, known by the field they were reached by. */
+  readonly #maps = new WeakSet<object>();
 
-function parse(template: string): Node[] {
-  const tokens = tokenize(template);
-  const { nodes, end } = parseNodes(tokens, 0, false);
-  if (end !== tokens.length)
-    throw new UsageError(`template parsing error: template: :1: unexpected {{${tokens[end]?.text}}}`);
-  return nodes;
-}
+  constructor(
+    private readonly data: unknown,
+    private readonly options: TemplateOptions,
+  ) {}
 
-interface Token {
-  readonly action: boolean;
-  readonly text: string;
-}
+  render(nodes: readonly Node[]): string {
+    this.#scope = [new Map([["$", { value: this.data }]])];
+    this.#nodes(nodes, this.data);
+    return this.#output;
+  }
 
-function tokenize(template: string): Token[] {
-  const tokens: Token[] = [];
-  let rest = template;
-  while (rest !== "") {
-    const open = rest.indexOf("{{");
-    if (open < 0) break;
-    const close = rest.indexOf("}}", open);
-    if (close < 0) throw new UsageError("template parsing error: template: :1: unclosed action");
-    let before = rest.slice(0, open);
-    let action = rest.slice(open + 2, close);
-    rest = rest.slice(close + 2);
-    if (action.startsWith("- ")) {
-      before = before.trimEnd();
-      action = action.slice(2);
+  #nodes(nodes: readonly Node[], dot: unknown): void {
+    for (const node of nodes) this.#node(node, dot);
+  }
+
+  #node(node: Node, dot: unknown): void {
+    if (node.kind === "text") this.#output += node.text;
+    else if (node.kind === "break" || node.kind === "continue") throw new LoopSignal(node.kind);
+    else if (node.kind === "action") {
+      const value = this.#pipeline(node.pipeline, dot);
+      if (node.pipeline.variables.length === 0) this.#output += goString(value);
+    } else {
+      this.#scope.push(new Map());
+      if (node.kind === "range") this.#range(node, dot);
+      else {
+        const value = this.#pipeline(node.pipeline, dot);
+        if (truth(value)) this.#nodes(node.body, node.kind === "with" ? value : dot);
+        else this.#nodes(node.otherwise, dot);
+      }
+      this.#scope.pop();
     }
-    if (action.endsWith(" -")) {
-      action = action.slice(0, -2);
-      rest = rest.trimStart();
+  }
+
+  #range(node: Extract<Node, { kind: "if" | "range" | "with" }>, dot: unknown): void {
+    const { variables } = node.pipeline;
+    const value = this.#commands(node.pipeline, dot);
+    const entries = entriesOf(value);
+    if (entries === undefined) {
+      throw this.#failure(0, "", `range can't iterate over ${goString(value)}`);
     }
-    tokens.push({ action: false, text: before }, { action: true, text: action.trim() });
-  }
-  return [...tokens, { action: false, text: rest }];
-}
-
-function parseNodes(tokens: readonly Token[], from: number, nested: boolean): { nodes: Node[]; end: number } {
-  const nodes: Node[] = [];
-  let at = from;
-  while (at < tokens.length) {
-    const token = tokens[at];
-    if (token === undefined) break;
-    if (!token.action) {
-      nodes.push({ kind: "text", text: token.text });
-      at++;
-      continue;
+    if (entries.length === 0) this.#nodes(node.otherwise, dot);
+    for (const [key, item] of entries) {
+      const depth = this.#scope.push(new Map());
+      const [first, second] = variables;
+      if (second !== undefined) this.#declare(second, item);
+      if (first !== undefined) this.#declare(first, second === undefined ? item : key);
+      try {
+        this.#nodes(node.body, item);
+      } catch (error) {
+        if (!(error instanceof LoopSignal)) throw error;
+        if (error.kind === "break") return;
+      } finally {
+        this.#scope.length = depth - 1;
+      }
     }
-    const block = /^(if|range|with)\s+(.+)$/s.exec(token.text);
-    if (nested && /^(end|else)\b/.test(token.text)) return { nodes, end: at };
-    if (block === null) {
-      if (!token.text.startsWith("/*")) nodes.push({ kind: "value", expression: token.text });
-      at++;
-      continue;
+  }
+
+  #declare(name: string, value: unknown): void {
+    this.#scope.at(-1)?.set(name, { value });
+  }
+
+  #pipeline(pipeline: Pipeline, dot: unknown): unknown {
+    const value = this.#commands(pipeline, dot);
+    const [name] = pipeline.variables;
+    if (name !== undefined) {
+      const known = this.#scope.findLast((variables) => variables.has(name))?.get(name);
+      if (pipeline.declares || known === undefined) this.#declare(name, value);
+      else known.value = value;
     }
-    const body = parseNodes(tokens, at + 1, true);
-    const otherwise = tokens[body.end]?.text === "else" ? parseNodes(tokens, body.end + 1, true) : undefined;
-    at = (otherwise ?? body).end;
-    if (tokens[at]?.text !== "end")
-      throw new UsageError("template parsing error: template: :1: unexpected EOF");
-    at++;
-    const kind = block[1] as "if" | "range" | "with";
-    nodes.push({ kind, expression: block[2] ?? "", body: body.nodes, otherwise: otherwise?.nodes ?? [] });
+    return value;
   }
-  if (nested) throw new UsageError("template parsing error: template: :1: unexpected EOF");
-  return { nodes, end: at };
-}
 
-function renderNodes(nodes: readonly Node[], scope: Scope): string {
-  return nodes.map((node) => renderNode(node, scope)).join("");
-}
+  #commands(pipeline: Pipeline, dot: unknown): unknown {
+    let piped: readonly unknown[] = [];
+    for (const command of pipeline.commands) piped = [this.#command(command, dot, piped)];
+    return piped[0];
+  }
 
-function renderNode(node: Node, scope: Scope): string {
-  if (node.kind === "text") return node.text;
-  const value = evaluate(node.expression, scope);
-  if (node.kind === "value") return goString(value);
-  if (!truth(value)) return renderNodes(node.otherwise, scope);
-  if (node.kind === "if") return renderNodes(node.body, scope);
-  if (node.kind === "with") return renderNodes(node.body, { ...scope, dot: value });
-  const items = Array.isArray(value) ? value : Object.values(value as object);
-  return items.map((dot) => renderNodes(node.body, { ...scope, dot })).join("");
-}
+  #command(operands: readonly Operand[], dot: unknown, piped: readonly unknown[]): unknown {
+    const [head, ...rest] = operands;
+    if (head === undefined) return undefined;
+    if (head.kind === "function") return this.#call(head.name, rest, dot, piped);
+    const args = () => [...rest.map((operand) => this.#operand(operand, dot)), ...piped];
+    if (head.kind === "field") return this.#field(head, dot, args);
+    if (rest.length + piped.length > 0) throw this.#failure(0, "", "can't give argument to non-function");
+    return this.#operand(head, dot);
+  }
 
-type Functions = Readonly<Record<string, (...args: unknown[]) => unknown>>;
-
-const FUNCTIONS: Functions = {
-  json: (value) => JSON.stringify(value ?? null),
-  join: (list, separator) => (list as unknown[]).map(goString).join(String(separator)),
-  split: (text, separator) => String(text).split(String(separator)),
-  upper: (text) => String(text).toUpperCase(),
-  lower: (text) => String(text).toLowerCase(),
-  title: (text) => String(text).replace(/\b\w/g, (letter) => letter.toUpperCase()),
-  len: (value) =>
-    typeof value === "string" || Array.isArray(value) ? value.length : Object.keys(value as object).length,
-  println: (...args) => `${args.map(goString).join(" ")}\n`,
-  print: (...args) => args.map(goString).join(""),
-  index: (value, ...keys) =>
-    keys.reduce((at, key) => (at as Record<string, unknown> | undefined)?.[String(key)], value),
-  eq: (a, b) => a === b,
-  ne: (a, b) => a !== b,
-  not: (value) => !truth(value),
-  and: (...args) => args.find((value) => !truth(value)) ?? args.at(-1),
-  or: (...args) => args.find(truth) ?? args.at(-1),
-};
-
-function evaluate(expression: string, scope: Scope): unknown {
-  let piped: unknown[] = [];
-  for (const stage of splitWords(expression, "|")) piped = [evaluateCall(stage.trim(), scope, piped)];
-  return piped[0];
-}
-
-function evaluateCall(call: string, scope: Scope, piped: readonly unknown[]): unknown {
-  const [head = "", ...rest] = splitWords(call, " ").filter((word) => word !== "");
-  const known = FUNCTIONS[head];
-  if (known === undefined) {
-    if (/^[a-z]\w*$/.test(head) && head !== "true" && head !== "false" && head !== "nil") {
-      throw new UsageError(`template parsing error: template: :1: function "${head}" not defined`);
+  #call(name: string, operands: readonly Operand[], dot: unknown, piped: readonly unknown[]): unknown {
+    if (name === "and" || name === "or") {
+      let last: unknown;
+      for (const operand of operands) {
+        last = this.#operand(operand, dot);
+        if (truth(last) === (name === "or")) return last;
+      }
+      return piped.length > 0 ? piped[0] : last;
     }
-    return operand(head, scope);
+    const call = this.options.functions?.[name] ?? FUNCTIONS[name];
+    const args = [...operands.map((operand) => this.#operand(operand, dot)), ...piped];
+    try {
+      return call?.(...args);
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error;
+      throw this.#failure(0, name, error.message);
+    }
   }
-  return known(...rest.map((word) => operand(word, scope)), ...piped);
+
+  #operand(operand: Operand, dot: unknown): unknown {
+    switch (operand.kind) {
+      case "dot":
+        return dot;
+      case "nil":
+        return null;
+      case "literal":
+        return operand.value;
+      case "variable":
+        return this.#scope.findLast((variables) => variables.has(operand.name))?.get(operand.name)?.value;
+      case "pipeline":
+        return this.#commands(operand.pipeline, dot);
+      case "function":
+        return this.#call(operand.name, [], dot, []);
+      default:
+        return this.#field(operand, dot, () => []);
+    }
+  }
+
+  #field(
+    operand: Extract<Operand, { kind: "field" }>,
+    dot: unknown,
+    args: () => readonly unknown[],
+  ): unknown {
+    let value = operand.base === undefined ? dot : this.#operand(operand.base, dot);
+    for (const name of operand.names) {
+      value = this.#member(value, name, operand);
+      if (typeof value === "function") value = (value as GoFunction)(...args());
+    }
+    return value;
+  }
+
+  #member(value: unknown, name: string, operand: Extract<Operand, { kind: "field" }>): unknown {
+    const chain = `.${operand.names.join(".")}`;
+    const { typeName } = this.options;
+    if (value instanceof GoNull || value === null || value === undefined) {
+      throw this.#failure(operand.at, chain, `nil pointer evaluating interface {}.${name}`);
+    }
+    if (typeof value !== "object" || Array.isArray(value)) {
+      throw this.#failure(
+        operand.at,
+        chain,
+        `can't evaluate field ${name} in type ${Array.isArray(value) ? "[]interface {}" : typeof value}`,
+      );
+    }
+    if (Object.hasOwn(value, name)) {
+      const found = (value as Record<string, unknown>)[name];
+      if (found === null) return nullOf(name);
+      if (typeof found === "object" && isMapField(name)) this.#maps.add(found);
+      return found;
+    }
+    if (this.#maps.has(value)) return undefined;
+    throw this.#failure(
+      operand.at,
+      chain,
+      typeName === undefined
+        ? `map has no entry for key ${JSON.stringify(name)}`
+        : `can't evaluate field ${name} in type ${typeName}`,
+    );
+  }
+
+  #failure(at: number, where: string, message: string): TemplateError {
+    const { name = "" } = this.options;
+    const short = where.length > 20 ? `${where.slice(0, 20)}...` : where;
+    return new TemplateError(
+      "execute",
+      `template: ${name}:1:${at}: executing ${JSON.stringify(name)} at <${short}>: ${message}`,
+    );
+  }
 }
 
-function operand(word: string, scope: Scope): unknown {
-  if (word.startsWith("(") && word.endsWith(")")) return evaluate(word.slice(1, -1), scope);
-  if (word.startsWith('"')) return JSON.parse(word) as string;
-  if (/^-?\d+$/.test(word)) return Number(word);
-  if (word === "true" || word === "false") return word === "true";
-  if (word === "nil") return undefined;
-  if (word === ".") return scope.dot;
-  const [base, path] = word.startsWith("$.")
-    ? [scope.root, word.slice(2)]
-    : [scope.dot, word.replace(/^\./, "")];
-  return path.split(".").reduce((at, key) => field(at, key, word), base as unknown);
-}
-
-function field(value: unknown, key: string, whole: string): unknown {
-  if (value === null || typeof value !== "object") {
-    throw new UsageError(`template parsing error: template: :1: can't evaluate field ${key} in ${whole}`);
-  }
-  if (key in value) return (value as Record<string, unknown>)[key];
-  // Maps answer `<no value>` for what they lack; records that name a field that does not exist are a mistake.
-  if (Object.keys(value).some((name) => /^[A-Z]/.test(name)) && /^[A-Z]/.test(key)) {
-    throw new UsageError(`template: :1:2: executing "" at <${whole}>: map has no entry for key "${key}"`);
-  }
-  return undefined;
-}
-
-/** Splits outside of quotes and parentheses. */
-function splitWords(text: string, separator: " " | "|"): string[] {
-  const words: string[] = [];
-  let word = "";
-  let depth = 0;
-  let quoted = false;
-  for (const character of text) {
-    if (character === '"') quoted = !quoted;
-    if (!quoted && character === "(") depth++;
-    if (!quoted && character === ")") depth--;
-    if (character === separator && !quoted && depth === 0) {
-      words.push(word);
-      word = "";
-    } else word += character;
-  }
-  return [...words, word];
-}
-
-function truth(value: unknown): boolean {
-  if (value === null || value === undefined || value === false || value === 0 || value === "") return false;
-  if (Array.isArray(value)) return value.length > 0;
-  return typeof value !== "object" || Object.keys(value).length > 0;
-}
-
-/** A value as Go prints it with %v. */
-function goString(value: unknown): string {
-  if (value === undefined || value === null) return "<no value>";
-  if (Array.isArray(value)) return `[${value.map(goString).join(" ")}]`;
-  if (typeof value === "object") {
-    const pairs = Object.entries(value).map(([key, item]) => `${key}:${goString(item)}`);
-    return `map[${pairs.sort().join(" ")}]`;
-  }
-  return String(value);
+function entriesOf(value: unknown): (readonly [unknown, unknown])[] | undefined {
+  if (value instanceof GoNull || value === null || value === undefined) return [];
+  if (Array.isArray(value)) return [...value.entries()];
+  if (typeof value === "number") return Array.from({ length: value }, (_, index) => [index, index] as const);
+  if (typeof value !== "object") return undefined;
+  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -1,6 +1,7 @@
 import type { MountRequest } from "../../api/container-config.ts";
 import { parseSize } from "../../base/units.ts";
 import { ValueError } from "../failure.ts";
+import { parseBool } from "./numbers.ts";
 import { splitFields, splitOnce } from "./words.ts";
 
 /** Keys that may stand without a value, meaning true. */
@@ -83,7 +84,7 @@ export function parseMount(text: string): MountRequest {
       throw new ValueError(`invalid field '${field}' must be a key=value pair`);
     }
     const set = Object.hasOwn(SETTERS, name) ? SETTERS[name] : undefined;
-    if (set === undefined) throw new ValueError(`unknown option '${name}' in '${field}'`);
+    if (set === undefined) throw new ValueError(`unexpected key '${name}' in '${field}'`);
     set(mount, hasValue ? value : "true", name);
   }
   checkMount(mount);
@@ -129,11 +130,11 @@ function recursion(key: string, value: string): MountRequest["BindOptions"] {
 }
 
 function boolean(key: string, value: string): boolean {
-  if (value === "1" || value === "true") return true;
-  if (value === "0" || value === "false") return false;
-  throw new ValueError(
-    `invalid value for '${key}': invalid boolean value (${JSON.stringify(value)}): must be one of "true", "1", "false", or "0" (default "true")`,
-  );
+  try {
+    return parseBool(value);
+  } catch {
+    throw new ValueError(`invalid value for ${key}: ${value}`);
+  }
 }
 
 function size(key: string, value: string): number {

@@ -114,7 +114,7 @@ export class StoredContainerDirectory implements ContainerDirectory {
 
   /** The moment from which a container does not exist. */
   delete(entry: ContainerEntry): void {
-    this.repository.delete(entry.record);
+    this.repository.delete(entry.id);
     this.#entries.delete(entry.id);
     this.releaseName(entry.record.name, entry.id);
   }

@@ -32,8 +32,9 @@ interface Row {
 }
 
 /**
- * The containers' rows. Each method is one transaction: a crash leaves the state before or after, nothing between. What
- * somebody asked for has reached the disk when the method returns; what was merely observed has reached the kernel.
+ * The containers' rows. Each method is one transaction: a crash leaves the state before or after, nothing between. None but
+ * `rename` waits for the disk; who answers for an insertion or removes files after a deletion awaits the commit log
+ * (docs/decisions/0002-durability.md).
  */
 export class ContainerRepository {
   readonly #database: Database;
@@ -60,15 +61,16 @@ export class ContainerRepository {
 
   insert(record: ContainerRecord): void {
     const { state, name, ...rest } = record;
-    this.#database.transaction(() => {
+    const insert = this.#database.transaction(() => {
       this.#insert.run(record.id, name, record.imageId, encode(rest));
       this.#insertState.run(record.id, state.status, encode(state));
-    })();
+    });
+    withoutSync(this.#database, insert);
   }
 
   /**
-   * Replaces the state of `record.id`; one that is gone stays gone. Not forced to the disk: after a power cut no container runs,
-   * and the next start finds that out whatever the row says.
+   * Replaces the state of `record.id`; one that is gone stays gone. After a power cut no container runs, and the next start
+   * finds that out whatever the row says.
    */
   updateState({ id, state }: ContainerRecord): void {
     withoutSync(this.#database, () => this.#updateState.run(state.status, encode(state), id));
@@ -79,13 +81,8 @@ export class ContainerRepository {
     this.#rename.run(name, id);
   }
 
-  /**
-   * With `--rm` nobody asked for this moment: if a power cut undoes it, the next start finds a container that has ended and
-   * removes it again.
-   */
-  delete({ id, hostConfig }: ContainerRecord): void {
-    if (hostConfig.AutoRemove === true) withoutSync(this.#database, () => this.#delete.run(id));
-    else this.#delete.run(id);
+  delete(id: string): void {
+    withoutSync(this.#database, () => this.#delete.run(id));
   }
 
   /** Oldest first. Throws dataLoss for a row that cannot be read. */

@@ -39,7 +39,13 @@ export interface ImageResolver {
   resolve(ref: string): Promise<StoredImage>;
 }
 
+/** When what was committed so far has reached the disk. */
+export interface Commits {
+  synced(): Promise<void>;
+}
+
 export interface CreateDependencies {
+  readonly commits: Commits;
   readonly directory: StoredContainerDirectory;
   readonly images: ImageResolver;
   readonly snapshots: Pick<Snapshots, "prepare" | "remove">;
@@ -95,6 +101,7 @@ export class ContainerCreator {
       await this.#takeBack(id);
       throw error;
     }
+    await this.dependencies.commits.synced();
     return { Id: id, Warnings: warnings };
   }
 

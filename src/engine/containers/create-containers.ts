@@ -11,7 +11,7 @@ import { StoredContainerDirectory } from "./container-directory.ts";
 import { containerPaths } from "./container-files.ts";
 import { ContainerRepository } from "./container-repository.ts";
 import type { ContainersBackend } from "./container-use-cases.ts";
-import { ContainerCreator, type ImageResolver } from "./create-container.ts";
+import { type Commits, ContainerCreator, type ImageResolver } from "./create-container.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { ContainerKiller } from "./kill-container.ts";
 import type { ContainerDirectory, LiveContainer } from "./live-container.ts";
@@ -31,6 +31,7 @@ import { createWait } from "./wait-container.ts";
 export interface ContainersDependencies {
   /** Opened with `containerMigrations`. */
   readonly database: Database;
+  readonly commits: Commits;
   readonly runtime: ContainerRuntime;
   readonly snapshots: Snapshots;
   readonly images: ImageResolver;

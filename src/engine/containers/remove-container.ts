@@ -8,9 +8,11 @@ import type { StoredContainerDirectory } from "./container-directory.ts";
 import type { ContainerEntry } from "./container-entry.ts";
 import { containerPaths, removeContainerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
+import type { Commits } from "./create-container.ts";
 import type { ContainerKiller } from "./kill-container.ts";
 
 export interface RemoveDependencies {
+  readonly commits: Commits;
   readonly directory: StoredContainerDirectory;
   readonly runtime: Pick<ContainerRuntime, "forget">;
   readonly snapshots: Pick<Snapshots, "remove">;
@@ -87,10 +89,13 @@ export class ContainerRemover {
     }
   }
 
-  /** Layer and directory only when the shim is gone, which writes to both. */
+  /**
+   * Layer and directory only when the shim is gone, which writes to both, and when the row is gone for good: a power cut may
+   * undo a removal, but not leave a container without its files.
+   */
   async #cleanUp(record: ContainerRecord, filesWritten: Promise<boolean>): Promise<void> {
-    const { runtime, snapshots, dataRoot } = this.dependencies;
-    await Promise.all([runtime.forget(record.id), filesWritten]);
+    const { commits, runtime, snapshots, dataRoot } = this.dependencies;
+    await Promise.all([commits.synced(), runtime.forget(record.id), filesWritten]);
     await Promise.all([
       snapshots.remove(record.snapshot),
       removeContainerDirectory(containerPaths(dataRoot, record.id)),

@@ -23,15 +23,27 @@ interface ImageRow {
   last_tagged_at: string | null;
 }
 
+/** Images kept in memory: a config is at most 4 MiB, mostly some kilobytes. */
+const MAX_READ = 64;
+
 /** The tables of images. Each method that changes something is one transaction; nothing here touches files. */
 export class ImagesRepository {
+  /** What was read since the last change: every creation of a container asks for one. */
+  private readonly read = new Map<string, StoredImage>();
+
   constructor(private readonly database: Database) {}
 
   find(id: string): StoredImage | undefined {
+    const known = this.read.get(id);
+    if (known !== undefined) return known;
     const row = this.database
       .query<ImageRow, [string]>("SELECT id, config, size_bytes, last_tagged_at FROM images WHERE id = ?")
       .get(id);
-    return row === null ? undefined : this.toImage(row);
+    if (row === null) return undefined;
+    const image = this.toImage(row);
+    if (this.read.size >= MAX_READ) this.read.clear();
+    this.read.set(id, image);
+    return image;
   }
 
   all(): StoredImage[] {
@@ -126,6 +138,7 @@ export class ImagesRepository {
 
   /** Records an image, if it is not there yet, and its names; a name moves here from the image that had it. */
   put(image: NewImage, names: readonly ImageName[], at: Date): void {
+    this.read.clear();
     this.database
       .transaction(() => {
         this.database
@@ -154,16 +167,19 @@ export class ImagesRepository {
 
   /** Points a tag or digest at an image; it moves if another had it. */
   addName(id: ImageId, name: ImageName, at: Date): void {
+    this.read.clear();
     this.database.transaction(() => this.setName(id, name, at)).immediate();
   }
 
   /** One that is not there is no error. */
   removeName(name: ImageName): void {
+    this.read.clear();
     this.database.query("DELETE FROM image_names WHERE name = ?").run(canonicalString(name));
   }
 
   /** Removes the image with all its names. Its layers are then for LayerStore.collect, its blobs for the content store. */
   delete(id: ImageId): void {
+    this.read.clear();
     this.database.query("DELETE FROM images WHERE id = ?").run(id);
   }
 

@@ -143,6 +143,8 @@ export class TestLifecycle {
   #build(): Containers {
     return createContainers({
       database: this.#database,
+      // Power cuts are not what is tested here.
+      commits: { synced: async () => {} },
       runtime: this.runtime,
       snapshots: this.snapshots,
       images: { resolve: async (ref) => this.#image(ref) },

@@ -1,0 +1,76 @@
+/** Values of JSON as Go would print, compare and measure them. */
+
+/**
+ * Names of fields that hold a map with keys of the user's choosing. A key that a map lacks is `<no value>`, while a field
+ * that a record lacks is a mistake of the template's.
+ */
+const MAP_FIELDS = new Set(
+  ("Annotations Attributes Config.Volumes Data DriverOpts ExposedPorts GenericResources Labels LogConfig.Config Networks " +
+    "Options PortBindings Ports StorageOpt Sysctls Tmpfs Volumes Runtimes IndexConfigs Details").split(" "),
+);
+
+export const isMapField = (name: string) => MAP_FIELDS.has(name);
+
+/** Fields that are pointers in Docker's types: unset, they print as `<nil>` where lists print as `[]`. */
+const POINTERS = new Set(
+  "Init PidsLimit OomKillDisable MemorySwappiness StopTimeout Healthcheck Health Config RegistryConfig Swarm".split(" "),
+);
+
+/** What stands for JSON's null, or for a field that is left out when empty, when it is printed. */
+export class GoNull {
+  constructor(readonly text: "[]" | "map[]" | "<nil>") {}
+}
+
+export function nullOf(field: string): GoNull {
+  if (isMapField(field)) return new GoNull("map[]");
+  return new GoNull(POINTERS.has(field) ? "<nil>" : "[]");
+}
+
+/** `%v`. */
+export function goString(value: unknown): string {
+  if (value instanceof GoNull) return value.text;
+  if (value === undefined) return "<no value>";
+  if (value === null) return "<nil>";
+  if (Array.isArray(value)) return `[${value.map(goString).join(" ")}]`;
+  if (typeof value === "object") {
+    const pairs = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return `map[${pairs.map(([key, item]) => `${key}:${goString(item)}`).join(" ")}]`;
+  }
+  if (typeof value === "number") return goNumber(value);
+  return String(value);
+}
+
+/** Whole numbers as such, others with the fewest digits (`%v` of a float64). */
+function goNumber(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) >= 1e21 || Math.abs(value) < 1e-4 ? value.toExponential() : String(value);
+}
+
+/** What `if` goes by: no zero, no empty text, list or map. */
+export function truth(value: unknown): boolean {
+  if (value instanceof GoNull || value === null || value === undefined) return false;
+  if (value === false || value === 0 || value === "") return false;
+  if (Array.isArray(value)) return value.length > 0;
+  return typeof value !== "object" || Object.keys(value).length > 0;
+}
+
+/** strconv.Quote. */
+export function goQuote(text: string): string {
+  let quoted = '"';
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    const named = { 7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r" }[code];
+    if (named !== undefined) quoted += named;
+    else if (character === '"' || character === "\\") quoted += `\\${character}`;
+    else if (code < 0x20 || code === 0x7f) quoted += `\\x${code.toString(16).padStart(2, "0")}`;
+    else quoted += character;
+  }
+  return `${quoted}"`;
+}
+
+/** encoding/json's default: what HTML could trip over is escaped. */
+export function escapeHtml(json: string): string {
+  return json.replace(/[<>&\u2028\u2029]/g, (character) => {
+    return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`;
+  });
+}
