@@ -2,7 +2,7 @@ import type { ContainerId, ExecId } from "../../base/ids.ts";
 import type { OciRuntimeConfig } from "../../oci/runtime-config.ts";
 import type { ContainerProcess } from "../../runtime/container-runtime.ts";
 import type { ContainerRecord } from "./container-record.ts";
-import type { ExecSession } from "./exec-session.ts";
+import type { ExecSession } from "./exec/exec-session.ts";
 import type { LiveContainer } from "./live-container.ts";
 import { PendingAttachments } from "./pending-attachments.ts";
 import { isRunning } from "./state-machine.ts";

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContainerRecord } from "./container-record.ts";
+import { sharedContainer } from "./create/validate-namespaces.ts";
 import { hostnameFile, hostsFile, resolvConfFile } from "./resolution-files.ts";
-import { sharedContainer } from "./validate-namespaces.ts";
 
 /** Where a container's own files are; the log is written by its shim. */
 export interface ContainerPaths {

@@ -1,10 +1,10 @@
 import type { EventSink } from "../events/event-sink.ts";
 import { containerPaths } from "./container-files.ts";
 import type { ContainersBackend } from "./container-use-cases.ts";
-import { createInspect, type InspectDependencies } from "./inspect.ts";
-import { createList } from "./list.ts";
-import { createLogs } from "./logs.ts";
-import { createTop } from "./top.ts";
+import { createInspect, type InspectDependencies } from "./inspect/inspect.ts";
+import { createList } from "./list/list.ts";
+import { createLogs } from "./logs/logs.ts";
+import { createTop } from "./top/top.ts";
 
 export type ContainerReads = Pick<ContainersBackend, "logs" | "list" | "inspect" | "top">;
 

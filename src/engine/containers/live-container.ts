@@ -1,7 +1,7 @@
 import type { ContainerId, ExecId } from "../../base/ids.ts";
 import type { ContainerProcess } from "../../runtime/container-runtime.ts";
 import type { ContainerRecord } from "./container-record.ts";
-import type { ExecSession } from "./exec-session.ts";
+import type { ExecSession } from "./exec/exec-session.ts";
 
 /**
  * One container in the daemon's memory: its current record and, while one exists, its process. The lifecycle use-cases

@@ -8,7 +8,7 @@ import type { StoredContainerDirectory } from "./container-directory.ts";
 import type { ContainerEntry } from "./container-entry.ts";
 import { containerPaths, removeContainerDirectory } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
-import type { Commits } from "./create-container.ts";
+import type { Commits } from "./create/create-container.ts";
 import type { ContainerKiller } from "./kill-container.ts";
 
 export interface RemoveDependencies {

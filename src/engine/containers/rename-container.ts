@@ -2,7 +2,7 @@ import { EngineError, fromUnknown } from "../../base/errors.ts";
 import { publishContainerEvent } from "../events/container-events.ts";
 import type { EventSink } from "../events/event-sink.ts";
 import type { StoredContainerDirectory } from "./container-directory.ts";
-import { parseContainerName } from "./container-names.ts";
+import { parseContainerName } from "./create/container-names.ts";
 
 /** `docker rename`. Throws invalid, notFound, conflict. */
 export function createRename(directory: StoredContainerDirectory, events: EventSink) {

@@ -4,13 +4,13 @@ import type { LaunchSpec, LogFile, SpecInput } from "../../runtime/container-run
 import type { ContainerEntry } from "./container-entry.ts";
 import { containerPaths } from "./container-files.ts";
 import type { ContainerRecord } from "./container-record.ts";
-import { findAllDevices, findDevices } from "./host-devices.ts";
+import { findAllDevices, findDevices } from "./create/host-devices.ts";
+import { prepareMounts } from "./create/prepare-mounts.ts";
+import { resolveMounts } from "./create/resolve-mounts.ts";
+import { logLimits } from "./create/validate-log-config.ts";
+import { sharedContainer } from "./create/validate-namespaces.ts";
+import { parseSecurityOptions } from "./create/validate-security.ts";
 import type { ContainerDirectory, LiveContainer } from "./live-container.ts";
-import { prepareMounts } from "./prepare-mounts.ts";
-import { resolveMounts } from "./resolve-mounts.ts";
-import { logLimits } from "./validate-log-config.ts";
-import { sharedContainer } from "./validate-namespaces.ts";
-import { parseSecurityOptions } from "./validate-security.ts";
 
 /** Gathers, at the moment of a start, all that the runtime config depends on. Throws what Docker's start would. */
 export async function gatherSpecInput(

@@ -1,7 +1,7 @@
 /** `GET /info`: everything that `docker info` prints, in Docker's order (moby api/types/system/info.go). */
 import type { InfoView } from "../../api/system-views.ts";
 import type { ContainerState } from "../containers/container-record.ts";
-import type { HostFacts } from "../containers/host-facts.ts";
+import type { HostFacts } from "../containers/create/host-facts.ts";
 import type { HostDescription } from "./host-description.ts";
 
 /** What the engine knows of itself. */

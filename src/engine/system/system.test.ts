@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, release, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HostFacts } from "../containers/host-facts.ts";
+import type { HostFacts } from "../containers/create/host-facts.ts";
 import {
   containerRecord,
   FixedContainer,

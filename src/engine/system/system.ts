@@ -1,5 +1,5 @@
 import { release } from "node:os";
-import type { HostFacts } from "../containers/host-facts.ts";
+import type { HostFacts } from "../containers/create/host-facts.ts";
 import type { ContainerDirectory } from "../containers/live-container.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import { describeHost } from "./host-description.ts";

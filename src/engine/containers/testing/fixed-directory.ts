@@ -3,7 +3,7 @@ import { EngineError } from "../../../base/errors.ts";
 import type { ContainerId, ImageId } from "../../../base/ids.ts";
 import type { ContainerProcess } from "../../../runtime/container-runtime.ts";
 import type { ContainerRecord, ContainerState } from "../container-record.ts";
-import type { ExecSession } from "../exec-session.ts";
+import type { ExecSession } from "../exec/exec-session.ts";
 import type { ContainerDirectory, LiveContainer } from "../live-container.ts";
 
 export const SECOND_NS = 1_000_000_000n;

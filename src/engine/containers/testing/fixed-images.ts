@@ -1,6 +1,6 @@
 import type { ImageId } from "../../../base/ids.ts";
 import type { StoredImage } from "../../../store/images.ts";
-import type { ImageFinder } from "../list.ts";
+import type { ImageFinder } from "../list/list.ts";
 
 export function storedImage(
   digit: string,

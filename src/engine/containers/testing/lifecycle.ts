@@ -12,8 +12,8 @@ import type { MachineFacts, SpecInput } from "../../../runtime/container-runtime
 import type { ImageConfig, StoredImage } from "../../../store/images.ts";
 import type { ContainerEntry } from "../container-entry.ts";
 import { containerMigrations } from "../container-repository.ts";
+import type { HostFacts } from "../create/host-facts.ts";
 import { type Containers, createContainers } from "../create-containers.ts";
-import type { HostFacts } from "../host-facts.ts";
 import { MemoryRuntime } from "./memory-runtime.ts";
 import { MemorySnapshots } from "./memory-snapshots.ts";
 
