@@ -13,9 +13,8 @@ INIT_SOURCES := $(wildcard native/init/*.c)
 SHIM_SOURCES := $(wildcard native/shim/*.c)
 KERNEL_SOURCES := $(wildcard native/kernel/*.c)
 HEADERS := $(wildcard native/*/*.h)
-SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer -g
 
-.PHONY: all native native-sanitized toolchain check test test-unit test-privileged test-e2e test-long bench hello clean format
+.PHONY: all native toolchain check test test-privileged test-e2e test-long bench hello clean format
 
 all: dist/berth
 
@@ -75,6 +74,13 @@ test-e2e: dist/berth
 
 # All that CI runs.
 test: check test-privileged test-e2e
+
+# The same with the native programs built with ASan and UBSan, and with many more rounds of killing the daemon at random
+# moments; some minutes longer.
+test-long: test
+	BERTH_SHIM_SANITIZE=1 $(BUN) test --timeout 120000 test/privileged/shim
+	BERTH_KERNEL_SANITIZE=1 $(BUN) test --timeout 120000 test/privileged/kernel
+	BERTH_FUZZ_ROUNDS=60 $(BUN) test --timeout 1200000 test/e2e/crash-fuzz.test.ts
 
 bench: dist/berth dist/native/floor
 	$(BUN) bench/main.ts

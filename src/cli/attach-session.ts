@@ -1,15 +1,31 @@
-import { DetachScanner, parseDetachKeys } from "../api/detach-keys.ts";
+import { DEFAULT_DETACH_KEYS, DetachScanner, parseDetachKeys } from "../api/detach-keys.ts";
 import { demultiplex } from "../client/demultiplex.ts";
 import type { HijackedStream } from "../client/transport.ts";
 import type { CliContext } from "./command.ts";
-
-/** Docker's default; a client's configuration or `--detach-keys` may say otherwise. */
-export const DEFAULT_DETACH_KEYS = "ctrl-p,ctrl-q";
+import { CliFailure } from "./failure.ts";
 
 export interface AttachSessionOptions {
   readonly tty: boolean;
   readonly stdin: boolean;
-  readonly detachKeys: string;
+  /** As `--detach-keys` has them; the default without. */
+  readonly detachKeys: string | undefined;
+}
+
+/** Throws CliFailure for keys that are none, before anything is asked of the daemon. */
+export function checkDetachKeys(keys: string | undefined): void {
+  if (keys === undefined || keys === "") return;
+  try {
+    parseDetachKeys(keys);
+  } catch {
+    throw new CliFailure(`invalid detach keys (${keys})`);
+  }
+}
+
+/** Raw keys can only come from a terminal. */
+export function requireTerminal(context: CliContext, stdin: boolean, tty: boolean): void {
+  if (tty && stdin && !context.terminal.isTerminal("stdin")) {
+    throw new CliFailure("the input device is not a TTY");
+  }
 }
 
 /**
@@ -21,38 +37,41 @@ export async function joinTerminal(
   stream: HijackedStream,
   options: AttachSessionOptions,
 ): Promise<"ended" | "detached"> {
-  const { terminal } = context;
-  using _raw = options.tty && options.stdin && terminal.stdinIsTerminal ? terminal.rawMode() : nothing();
+  const keyboard = options.tty && options.stdin && context.terminal.isTerminal("stdin");
+  using _raw = keyboard ? context.terminal.rawMode() : undefined;
   const detached = Promise.withResolvers<"detached">();
-  if (options.stdin) void forwardInput(context, stream, options, () => detached.resolve("detached"));
+  if (options.stdin) {
+    const scanner = keyboard ? scannerOf(options.detachKeys) : undefined;
+    // A terminal that is gone (EIO) is an end of input like any other.
+    forwardInput(context, stream, scanner, () => detached.resolve("detached")).catch(() => stream.endInput());
+  }
   const output = options.tty ? copyRaw(context, stream) : copyFrames(context, stream);
-  const outcome = await Promise.race([output.then(() => "ended" as const), detached.promise]);
-  terminal.stopInput();
-  stream.close();
-  return outcome;
-}
-
-async function copyRaw(context: CliContext, stream: HijackedStream): Promise<void> {
-  for await (const chunk of stream.output) await context.out(chunk);
-}
-
-async function copyFrames(context: CliContext, stream: HijackedStream): Promise<void> {
-  for await (const { stream: name, data } of demultiplex(stream.output)) {
-    await (name === "stderr" ? context.err(data) : context.out(data));
+  try {
+    return await Promise.race([output.then(() => "ended" as const), detached.promise]);
+  } finally {
+    stream.close();
   }
 }
 
+function scannerOf(keys: string | undefined): DetachScanner {
+  return new DetachScanner(keys === undefined || keys === "" ? DEFAULT_DETACH_KEYS : parseDetachKeys(keys));
+}
+
+async function copyRaw({ terminal }: CliContext, stream: HijackedStream): Promise<void> {
+  for await (const chunk of stream.output) await terminal.stream("stdout", chunk);
+}
+
+async function copyFrames({ terminal }: CliContext, stream: HijackedStream): Promise<void> {
+  for await (const { stream: name, data } of demultiplex(stream.output)) await terminal.stream(name, data);
+}
+
 async function forwardInput(
-  context: CliContext,
+  { terminal }: CliContext,
   stream: HijackedStream,
-  options: AttachSessionOptions,
+  scanner: DetachScanner | undefined,
   onDetach: () => void,
 ): Promise<void> {
-  const scanner =
-    options.tty && context.terminal.stdinIsTerminal
-      ? new DetachScanner(parseDetachKeys(options.detachKeys))
-      : undefined;
-  for await (const chunk of context.terminal.input) {
+  for await (const chunk of terminal.input()) {
     const { passed, detached } = scanner?.push(chunk) ?? { passed: chunk, detached: false };
     await stream.write(passed);
     if (detached) return onDetach();
@@ -60,18 +79,25 @@ async function forwardInput(
   stream.endInput();
 }
 
-/** Tells the daemon the terminal's size now and at each change. */
-export function followTerminalSize(
-  context: CliContext,
-  resize: (rows: number, columns: number) => Promise<void>,
-): Disposable {
+type Resize = (rows: number, columns: number) => Promise<void>;
+
+/** Tells the daemon the terminal's size now and at each change; nothing where there is no terminal. */
+export function followTerminalSize({ terminal }: CliContext, resize: Resize): Disposable | undefined {
+  if (terminal.size() === undefined) return undefined;
   const send = () => {
-    const size = context.terminal.size();
+    const size = terminal.size();
     // A program that has ended meanwhile has no size to change.
     if (size !== undefined) resize(size.rows, size.columns).catch(() => {});
   };
   send();
-  return context.terminal.onResize(send);
+  return terminal.onResize(send);
 }
 
-const nothing = (): Disposable => ({ [Symbol.dispose]() {} });
+/** A program that was left at this very size redraws only when it changes: it is changed and, later, put right. */
+export async function forceRedraw({ terminal }: CliContext, resize: Resize): Promise<void> {
+  const size = terminal.size();
+  if (size !== undefined) await resize(size.rows + 1, size.columns + 1).catch(() => {});
+}
+
+/** What a person is told who left by the detach keys where an exit code would have been. */
+export const DETACHED = "read escape sequence";

@@ -57,6 +57,8 @@ async function runCommand(
     if (help) return await showHelp(context.out, entry.path.split(" "));
     return await command.run(context, flags, positionals);
   } catch (error) {
+    // The reader of our output has gone: that is the caller's affair, and no failure of the command.
+    if ((error as NodeJS.ErrnoException).code === "EPIPE") throw error;
     const failure = error instanceof CliFailure ? error : fromUnknown(error);
     const [text, code] = describeFailure(failure, entry, command);
     if (text !== "") await context.err(`${text}\n`);

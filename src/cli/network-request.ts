@@ -45,7 +45,7 @@ const defaultNetwork = (): NetworkAttachment => ({
 });
 
 function withFlags(network: NetworkAttachment, flags: ContainerFlagValues): NetworkAttachment {
-  const aliases = [...flags["net-alias"], ...flags["network-alias"]];
+  const aliases = [...flags["network-alias"], ...flags["net-alias"]];
   const conflict = (what: string) => failure(`conflicting options: cannot specify both ${what}`);
   if (network.aliases.length > 0 && aliases.length > 0) {
     throw conflict("--network-alias and per-network alias");

@@ -1,27 +1,21 @@
-import { UsageError } from "./arguments.ts";
+import { findDuration } from "./values/numbers.ts";
 
-const UNIT_SECONDS: Readonly<Record<string, number>> = {
-  h: 3600,
-  m: 60,
-  s: 1,
-  ms: 1e-3,
-  us: 1e-6,
-  µs: 1e-6,
-  ns: 1e-9,
-};
+const DATE =
+  /^(\d{4}-\d{2}-\d{2})(?:T(\d{2})(?::(\d{2})(?::(\d{2})(?:\.(\d{1,9})\d*)?)?)?)?(Z|[+-]\d{2}:\d{2})?$/;
 
-/** `42m`, `1h30m`, a date or Unix seconds → Unix seconds as the API takes them. */
-export function unixTime(text: string | undefined, now = Date.now()): string | undefined {
-  if (text === undefined || /^\d+(\.\d+)?$/.test(text)) return text;
-  if (/^(\d+(\.\d+)?(h|m|s|ms|us|µs|ns))+$/.test(text)) {
-    const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)/g)];
-    const seconds = parts.reduce(
-      (sum, [, amount, unit = ""]) => sum + Number(amount) * (UNIT_SECONDS[unit] ?? 0),
-      0,
-    );
-    return (now / 1000 - seconds).toFixed(9);
+/**
+ * `42m` ago, `2013-01-02T13:23:37Z` (in the caller's zone without one) or Unix seconds → Unix seconds as the API takes
+ * them. Throws RangeError in Docker's words.
+ */
+export function unixTime(text: string | undefined, nowMs = Date.now()): string | undefined {
+  if (text === undefined || /^-?\d+(?:\.\d+)?$/.test(text)) return text;
+  const duration = findDuration(text);
+  if (duration !== undefined) return (nowMs / 1000 - duration / 1e9).toFixed(9);
+  const match = DATE.exec(text);
+  const [, day = "", hour = "00", minute = "00", second = "00", fraction = "", zone = ""] = match ?? [];
+  const seconds = Date.parse(`${day}T${hour}:${minute}:${second}${zone}`) / 1000;
+  if (match === null || Number.isNaN(seconds)) {
+    throw new RangeError(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
   }
-  const date = Date.parse(text);
-  if (Number.isNaN(date)) throw new UsageError(`failed to parse value as time or duration: "${text}"`);
-  return (date / 1000).toFixed(9);
+  return `${seconds}.${fraction.padEnd(9, "0")}`;
 }

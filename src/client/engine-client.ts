@@ -18,15 +18,16 @@ import type {
 } from "../api/image-views.ts";
 import type { EventMessage, InfoView, VersionView } from "../api/system-views.ts";
 import { EngineError, type ErrorKind } from "../base/errors.ts";
-import { jsonLines } from "./json-lines.ts";
+import { jsonLines, lines } from "./json-lines.ts";
 import type { HijackedStream, Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
-type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+/** A list is sent as the same key repeated. */
+type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
-const API_PREFIX = "/v1.50";
+export const CLIENT_API_VERSION = "1.50";
+const API_PREFIX = `/v${CLIENT_API_VERSION}`;
 
 const KIND_OF_STATUS: Readonly<Record<number, ErrorKind>> = {
-  304: "notModified",
   400: "invalid",
   401: "unauthenticated",
   403: "denied",
@@ -36,6 +37,19 @@ const KIND_OF_STATUS: Readonly<Record<number, ErrorKind>> = {
   503: "unavailable",
 };
 
+/** Kinds of things that `inspect` knows; the daemon may not have all of them. */
+export type InspectableType =
+  | "config"
+  | "container"
+  | "image"
+  | "network"
+  | "node"
+  | "plugin"
+  | "secret"
+  | "service"
+  | "task"
+  | "volume";
+
 /**
  * The Engine API as typed calls. An answer with an error status is thrown as EngineError with the daemon's own message;
  * `details.status` holds the status.
@@ -44,9 +58,13 @@ export class EngineClient {
   constructor(private readonly transport: Transport) {}
 
   // Containers
-  createContainer(request: ContainerCreateRequest, name?: string): Promise<ContainerCreateResponse> {
-    return this.#json("POST", "/containers/create", { name }, request);
+  createContainer(
+    request: ContainerCreateRequest,
+    query: { name?: string; platform?: string } = {},
+  ): Promise<ContainerCreateResponse> {
+    return this.#json("POST", "/containers/create", query, request);
   }
+  /** Of a container that runs already: nothing happens, as with a stop of one that does not run. */
   async startContainer(ref: string): Promise<void> {
     await this.#call("POST", container(ref, "start"));
   }
@@ -86,10 +104,13 @@ export class EngineClient {
   topContainer(ref: string, psArgs?: string): Promise<ContainerTopView> {
     return this.#json("GET", container(ref, "top"), { ps_args: psArgs });
   }
-  /** Resolves when the daemon has registered the wait; `result` when the condition came true. */
+  /**
+   * Resolves when the daemon has registered the wait; `result` when the condition came true (`not-running` without one;
+   * `next-exit`, `removed`).
+   */
   async waitContainer(
     ref: string,
-    condition: string,
+    condition?: "next-exit" | "removed",
     signal?: AbortSignal,
   ): Promise<{ result: Promise<ContainerWaitView> }> {
     const response = await this.#call("POST", container(ref, "wait"), { condition }, { signal });
@@ -110,8 +131,8 @@ export class EngineClient {
   createExec(ref: string, request: ExecCreateRequest): Promise<{ Id: string }> {
     return this.#json("POST", container(ref, "exec"), {}, request);
   }
-  async startExecDetached(id: string): Promise<void> {
-    await this.#call("POST", `/exec/${id}/start`, {}, { json: { Detach: true } });
+  async startExecDetached(id: string, tty: boolean): Promise<void> {
+    await this.#call("POST", `/exec/${id}/start`, {}, { json: { Detach: true, Tty: tty } });
   }
   startExec(id: string, body: { Tty: boolean; ConsoleSize?: [number, number] }): Promise<HijackedStream> {
     return this.#hijack(`/exec/${id}/start`, {}, JSON.stringify({ Detach: false, ...body }));
@@ -137,24 +158,21 @@ export class EngineClient {
     return this.#json("DELETE", `/images/${imagePath(ref)}`, query);
   }
   async *loadImages(
-    archive: Uint8Array | ReadableStream<Uint8Array>,
+    archive: Uint8Array | AsyncIterable<Uint8Array>,
     query: Query,
     signal?: AbortSignal,
   ): AsyncGenerator<ProgressMessage> {
     const body = { body: archive, contentType: "application/x-tar", signal };
     yield* progressOf(await this.#call("POST", "/images/load", query, body));
   }
+  /** A root file system's tar; without one `query.fromSrc` is a URL that the daemon fetches. */
   async *importImage(
-    tar: Uint8Array | ReadableStream<Uint8Array>,
+    tar: Uint8Array | AsyncIterable<Uint8Array> | undefined,
     query: Query,
-    changes: readonly string[],
     signal?: AbortSignal,
   ): AsyncGenerator<ProgressMessage> {
-    const repeated = changes.map((change) => `&changes=${encodeURIComponent(change)}`).join("");
-    const path = `${withQuery("/images/create", { ...query, fromSrc: "-" })}${repeated}`;
-    yield* progressOf(
-      await this.#call("POST", path, {}, { body: tar, contentType: "application/x-tar", signal }),
-    );
+    const body = { body: tar, contentType: "application/x-tar", signal };
+    yield* progressOf(await this.#call("POST", "/images/create", query, body));
   }
   /** Throws what the daemon says: unimplemented while registries are not there. */
   async *pullImage(query: Query): AsyncGenerator<ProgressMessage> {
@@ -169,8 +187,19 @@ export class EngineClient {
     return this.#json("GET", "/info");
   }
   async *events(query: Query, signal?: AbortSignal): AsyncGenerator<EventMessage> {
+    for await (const line of this.eventLines(query, signal)) yield JSON.parse(line) as EventMessage;
+  }
+  /** The messages as they came: `timeNano` has more digits than a number holds. */
+  async *eventLines(query: Query, signal?: AbortSignal): AsyncGenerator<string> {
     const response = await this.#call("GET", "/events", query, { signal });
-    if (response.body !== null) yield* jsonLines<EventMessage>(response.body);
+    yield* lines(response.body);
+  }
+  /** Whatever has a name or an id, as the daemon describes it. `size` is looked at for containers. */
+  inspect(type: InspectableType, ref: string, size: boolean): Promise<object> {
+    if (type === "container") return this.inspectContainer(ref, size);
+    if (type === "image") return this.inspectImage(ref);
+    const path = `/${type}s/${encodeURIComponent(ref)}`;
+    return this.#json("GET", type === "plugin" ? `${path}/json` : path);
   }
 
   async #json<T>(
@@ -196,7 +225,8 @@ export class EngineClient {
       contentType: sent.json === undefined ? sent.contentType : "application/json",
       signal: sent.signal,
     });
-    if (response.status >= 300) throw await errorOf(response);
+    // 304: it is as asked already.
+    if (response.status >= 300 && response.status !== 304) throw await errorOf(response);
     return response;
   }
 
@@ -212,13 +242,18 @@ const container = (ref: string, action: string) => `/containers/${encodeURICompo
 const imagePath = (ref: string) => encodeURIComponent(ref).replaceAll("%2F", "/");
 
 function withQuery(path: string, query: Query): string {
-  const pairs = Object.entries(query)
-    .filter(([, value]) => value !== undefined)
-    .map(
-      ([key, value]) =>
-        `${key}=${encodeURIComponent(value === true ? "1" : value === false ? "0" : String(value))}`,
-    );
-  return pairs.length === 0 ? path : `${path}?${pairs.join("&")}`;
+  let result = path;
+  let separator = "?";
+  for (const key in query) {
+    const value = query[key];
+    if (value === undefined) continue;
+    for (const item of Array.isArray(value) ? value : [value]) {
+      const text = item === true ? "1" : item === false ? "0" : String(item);
+      result += `${separator}${key}=${encodeURIComponent(text)}`;
+      separator = "&";
+    }
+  }
+  return result;
 }
 
 async function errorOf(response: TransportResponse): Promise<EngineError> {
@@ -237,5 +272,5 @@ async function errorOf(response: TransportResponse): Promise<EngineError> {
 }
 
 async function* progressOf(response: TransportResponse): AsyncGenerator<ProgressMessage> {
-  if (response.body !== null) yield* jsonLines<ProgressMessage>(response.body);
+  yield* jsonLines<ProgressMessage>(response.body);
 }

@@ -1,20 +1,22 @@
 /**
- * How the client reaches a daemon. Two exist because importing `node:http` costs a command line 14 ms of its start:
- * Bun's for the CLI (`bun-transport.ts`); Node programs bring one over `node:http`.
+ * How the client reaches a daemon. A port, because importing `node:http` costs a command line 14 ms of its start: the CLI
+ * has Bun's own (`bun-transport.ts`), Node programs bring one over `node:http`.
  */
 export interface TransportRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
   /** With version and query: `/v1.50/containers/json?all=1`. */
   readonly path: string;
-  readonly body?: string | Uint8Array | ReadableStream<Uint8Array>;
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly contentType?: string;
   readonly signal?: AbortSignal;
 }
 
 export interface TransportResponse {
   readonly status: number;
-  readonly headers: Headers;
-  readonly body: ReadableStream<Uint8Array> | null;
+  /** By lower-case name. */
+  readonly headers: { get(name: string): string | null | undefined };
+  /** To be read once, by this or by `text`; reading slowly slows the daemon down. */
+  readonly body: AsyncIterable<Uint8Array>;
   text(): Promise<string>;
 }
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isKind } from "../base/errors.ts";
-import { type Migrations, openDatabase } from "./sqlite.ts";
+import { type Migrations, openDatabase, reserveSpace } from "./sqlite.ts";
 
 let directory: string;
 let path: string;
@@ -68,4 +68,25 @@ test("a file of a newer program is refused, not damaged", () => {
   }
   expect(isKind(error, "failedPrecondition")).toBe(true);
   openDatabase(path, things(FIRST, SECOND)).close();
+});
+
+test("reserved space is there for every later process, and nothing else is", () => {
+  const sizes = () => [statSync(path).size, statSync(`${path}-wal`).size];
+  const first = openDatabase(path, things(FIRST));
+  // As a process leaves it that is killed in the middle.
+  first.exec("CREATE TABLE reserve (bytes BLOB)");
+  reserveSpace(first);
+  const reserved = sizes();
+  expect(Math.min(...reserved)).toBeGreaterThan(4_000_000);
+  for (let index = 0; index < 2000; index++) first.exec(`INSERT INTO things VALUES ('${index}')`);
+  expect(sizes()).toEqual(reserved);
+  first.close();
+  const second = openDatabase(path, things(FIRST));
+  reserveSpace(second);
+  expect(sizes()).toEqual(reserved);
+  expect(second.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").values()).toEqual([
+    ["schema_versions"],
+    ["things"],
+  ]);
+  second.close();
 });

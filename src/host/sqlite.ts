@@ -1,4 +1,5 @@
-import { Database } from "bun:sqlite";
+import { constants, Database } from "bun:sqlite";
+import { statSync } from "node:fs";
 import { EngineError } from "../base/errors.ts";
 
 /** One noun's schema history. Entry N of `steps` brings version N to N + 1; entries are never changed, only added. */
@@ -33,6 +34,24 @@ export function withoutSync<T>(database: Database, transaction: () => T): T {
   } finally {
     database.exec("PRAGMA synchronous = FULL");
   }
+}
+
+/** The log is begun anew after 1000 pages of 4 KiB (wal_autocheckpoint); some more, for the transaction that crosses the mark. */
+const RESERVE_BYTES = 4_300_000;
+
+/**
+ * Keeps room for what helps when the disk is full: removals. The log is brought to the size that it would reach anyway and
+ * stays on the disk after a close (PERSIST_WAL), and the database gets as many free pages, so that a commit overwrites
+ * instead of growing a file. Written once for a database. Throws SQLITE_FULL where there is no room for it now.
+ */
+export function reserveSpace(database: Database): void {
+  database.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
+  // Of a process that was killed between the last two lines.
+  database.exec("DROP TABLE IF EXISTS reserve");
+  const log = statSync(`${database.filename}-wal`, { throwIfNoEntry: false });
+  if (log !== undefined && log.size >= RESERVE_BYTES) return;
+  database.exec(`CREATE TABLE reserve (bytes BLOB); INSERT INTO reserve VALUES (zeroblob(${RESERVE_BYTES}))`);
+  database.exec("DROP TABLE reserve");
 }
 
 function migrate(database: Database, migrations: readonly Migrations[]): void {

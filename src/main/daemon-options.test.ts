@@ -1,11 +1,15 @@
-import { expect, test } from "bun:test";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDaemonOptions } from "./daemon-options.ts";
 
+const scratch = mkdtempSync(join(tmpdir(), "berth-options-"));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+let files = 0;
 function configFile(content: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), "berth-options-")), "daemon.json");
+  const path = join(scratch, `${++files}.json`);
   writeFileSync(path, content);
   return path;
 }
@@ -37,10 +41,22 @@ test("hosts repeat, file and flags add up", () => {
   expect(options.logLevel).toBe("debug");
 });
 
+test("debug is the level of the same name, whatever else is said", () => {
+  const file = configFile(JSON.stringify({ debug: true, "log-level": "error" }));
+  expect(parseDaemonOptions(["--config-file", file]).logLevel).toBe("debug");
+  expect(parseDaemonOptions(["-D", "--config-file", configFile("{}")]).logLevel).toBe("debug");
+});
+
 const refused: readonly (readonly [string, string[], string])[] = [
   ['{"nonsense": 1}', [], "don't match any configuration option: nonsense"],
   ['{"registry-mirrors": []}', [], '"registry-mirrors" is not available in berth yet'],
   ['{"group": 3}', [], '"group" must be a string'],
+  ['{"debug": "yes"}', [], '"debug" must be true or false'],
+  [
+    '{"debug": true}',
+    ["-D"],
+    "both as a flag and in the configuration file: debug: (from flag: true, from file: true)",
+  ],
   ["[1]", [], "not a JSON object"],
   ["{", [], "unable to configure the daemon with file"],
   [

@@ -18,17 +18,20 @@ export interface DaemonOptions {
 
 const DEFAULT_CONFIG_FILE = "/etc/berth/daemon.json";
 
-/** Docker's key in daemon.json → whether it is a list. Flags have the same names, `hosts` being `--host`. */
+/** Docker's key in daemon.json → what it holds. Flags have the same names, `hosts` being `--host`. */
 const KEYS = {
   hosts: "list",
   "data-root": "text",
   "exec-root": "text",
   pidfile: "text",
   group: "text",
+  debug: "flag",
   "log-level": "text",
   "log-format": "text",
 } as const;
 type Key = keyof typeof KEYS;
+
+const LEVELS = ["debug", "info", "warn", "error", "fatal"] as const;
 
 /** Keys of Docker's daemon.json that change nothing here: berth always behaves this way. */
 const ALREADY_SO: Readonly<Record<string, unknown>> = { "live-restore": true, "userland-proxy": false };
@@ -37,7 +40,7 @@ const ALREADY_SO: Readonly<Record<string, unknown>> = { "live-restore": true, "u
 const NOT_YET = new Set(
   (
     "allow-nondistributable-artifacts api-cors-header authorization-plugins bip bridge builder cgroup-parent containerd " +
-    "containerd-namespace cri-containerd data-root-quota debug default-address-pools default-cgroupns-mode default-gateway " +
+    "containerd-namespace cri-containerd data-root-quota default-address-pools default-cgroupns-mode default-gateway " +
     "default-gateway-v6 default-ipc-mode default-network-opts default-runtime default-shm-size default-ulimits dns dns-opts " +
     "dns-search exec-opts experimental features firewall-backend fixed-cidr fixed-cidr-v6 host-gateway-ip icc init init-path " +
     "insecure-registries ip ip-forward ip-masq ip6tables iptables ipv6 labels live-restore log-driver log-opts " +
@@ -48,7 +51,10 @@ const NOT_YET = new Set(
   ).split(" "),
 );
 
-type Given = Partial<Record<Key, string | string[]>>;
+type Value = string | string[] | boolean;
+type Given = Partial<Record<Key, Value>>;
+
+const KINDS = { text: "a string", list: "a list of strings", flag: "true or false" } as const;
 
 /**
  * Reads the arguments after `berth daemon`, and the configuration file they name. Throws invalid with one sentence.
@@ -62,6 +68,7 @@ export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
     "exec-root": values["exec-root"],
     pidfile: values.pidfile,
     group: values.group,
+    debug: values.debug,
     "log-level": values["log-level"],
     "log-format": values["log-format"],
   };
@@ -76,7 +83,7 @@ export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
     execRoot: absolute("exec-root", text("exec-root", "/run/berth")),
     pidfile: typeof given.pidfile === "string" ? given.pidfile : undefined,
     group: typeof given.group === "string" ? given.group : undefined,
-    logLevel: oneOf("log-level", text("log-level", "info"), ["debug", "info", "warn", "error", "fatal"]),
+    logLevel: given.debug === true ? "debug" : oneOf("log-level", text("log-level", "info"), LEVELS),
     logFormat: oneOf("log-format", text("log-format", "text"), ["text", "json"]),
   };
 }
@@ -93,6 +100,7 @@ function parseFlags(args: readonly string[]) {
         pidfile: { type: "string", short: "p" },
         "config-file": { type: "string" },
         group: { type: "string", short: "G" },
+        debug: { type: "boolean", short: "D" },
         "log-level": { type: "string", short: "l" },
         "log-format": { type: "string" },
       },
@@ -152,14 +160,13 @@ function checkConfig(path: string, config: Record<string, unknown>): Given {
   return given;
 }
 
-function checkValue(path: string, key: Key, value: unknown): string | string[] {
-  if (KEYS[key] === "text" && typeof value === "string") return value;
-  if (KEYS[key] === "list" && Array.isArray(value) && value.every((entry) => typeof entry === "string"))
+function checkValue(path: string, key: Key, value: unknown): Value {
+  const kind = KEYS[key];
+  if (kind === "text" && typeof value === "string") return value;
+  if (kind === "flag" && typeof value === "boolean") return value;
+  if (kind === "list" && Array.isArray(value) && value.every((entry) => typeof entry === "string"))
     return value;
-  throw new EngineError(
-    "invalid",
-    `${path}: "${key}" must be ${KEYS[key] === "text" ? "a string" : "a list of strings"}`,
-  );
+  throw new EngineError("invalid", `${path}: "${key}" must be ${KINDS[kind]}`);
 }
 
 function refuseDoubles(flags: Given, file: Given): void {
@@ -174,8 +181,7 @@ function refuseDoubles(flags: Given, file: Given): void {
   );
 }
 
-const show = (value: string | string[] | undefined) =>
-  Array.isArray(value) ? `[${value.join(" ")}]` : String(value);
+const show = (value: Value | undefined) => (Array.isArray(value) ? `[${value.join(" ")}]` : String(value));
 
 function definedOnly(given: Given): Given {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

@@ -1,20 +1,20 @@
 /** `berth daemon`: puts the parts together, in the order in which they need one another, and takes them apart again. */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { EngineError, fromUnknown } from "../base/errors.ts";
 import { containerMigrations } from "../engine/containers/container-repository.ts";
 import { removeInterruptedWrites } from "../host/atomic-file.ts";
 import { CommitLog } from "../host/commit-log.ts";
 import { acquireLock } from "../host/lock-file.ts";
 import { createLogger, type Logger } from "../host/logger.ts";
-import { type Database, openDatabase } from "../host/sqlite.ts";
+import { type Database, openDatabase, reserveSpace } from "../host/sqlite.ts";
 import { startKernelHelper } from "../kernel/kernel-helper.ts";
 import { createLayerUnpacker } from "../kernel/layer-unpacker.ts";
 import { installNativeFiles } from "../kernel/native-files.ts";
 import { readMachineFacts } from "../runtime/machine-facts.ts";
 import { ShimRuntime } from "../runtime/shim-runtime.ts";
-import { createApiServer } from "../server/api-server.ts";
-import { parseListenAddress } from "../server/listen-address.ts";
+import { type ApiServer, createApiServer } from "../server/api-server.ts";
+import { type ListenAddress, listenAddressText, parseListenAddress } from "../server/listen-address.ts";
 import { ImageStore } from "../store/image-store.ts";
 import { imageMigrations } from "../store/metadata/image-migrations.ts";
 import { snapshotMigrations } from "../store/snapshots/snapshot-rows.ts";
@@ -34,16 +34,24 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
   if (process.getuid?.() !== 0) {
     throw new EngineError("denied", "the daemon needs root: it makes namespaces, mounts and cgroups");
   }
+  const gid = socketGroup(options.group);
+  const addresses = options.hosts.map((host) => parseListenAddress(host, { gid }));
   await using daemon = new AsyncDisposableStack();
-  await start(daemon, options, logger);
-  const signal = await endSignal();
+  // Before the start, which a signal must not cut in two.
+  const ended = endSignal(logger);
+  await start(daemon, options, addresses, logger);
+  const signal = await ended;
   logger.info("Processing signal", { signal });
   return 0;
 }
 
-async function start(daemon: AsyncDisposableStack, options: DaemonOptions, logger: Logger): Promise<void> {
-  makeRoots(options);
-  daemon.adopt(acquireLock(join(options.dataRoot, "lock")), (held) => held.release());
+async function start(
+  daemon: AsyncDisposableStack,
+  options: DaemonOptions,
+  addresses: readonly ListenAddress[],
+  logger: Logger,
+): Promise<void> {
+  takeRoots(daemon, options);
   await removeInterruptedWrites(options.dataRoot);
   // Not in the exec root: Debian mounts /run noexec.
   const programs = await installNativeFiles(options.dataRoot);
@@ -57,6 +65,7 @@ async function start(daemon: AsyncDisposableStack, options: DaemonOptions, logge
   const databasePath = join(options.dataRoot, "berth.db");
   const database = openDatabase(databasePath, [snapshotMigrations, imageMigrations, containerMigrations]);
   daemon.adopt(database, (open: Database) => open.close());
+  keepRoom(database, logger);
   const commits = daemon.adopt(await CommitLog.open(databasePath), (open) => open.close());
   const unpacker = createLayerUnpacker({ kernelPath: programs.kernel });
   const { dataRoot, execRoot } = options;
@@ -82,40 +91,61 @@ async function start(daemon: AsyncDisposableStack, options: DaemonOptions, logge
 
   const server = createApiServer(engine.backends, { version: BUILD_INFO.version, logger });
   daemon.adopt(server, (open) => open.close());
-  const gid = socketGroup(options.group);
-  for (const host of options.hosts) {
-    const address = parseListenAddress(host, { gid });
-    if (address.kind === "tcp") {
-      logger.warn(
-        "this address is not protected: every user and program of this machine that connects becomes root",
-        { host },
-      );
-    } else mkdirSync(join(address.path, ".."), { recursive: true });
-    await server.listen(address);
-    logger.info(`API listen on ${host}`);
-  }
-  if (options.pidfile !== undefined) {
-    const { pidfile } = options;
-    writeFileSync(pidfile, `${process.pid}`, { mode: 0o644 });
-    daemon.defer(() => rmSync(pidfile, { force: true }));
+  if (options.pidfile !== undefined) writePidfile(daemon, options.pidfile);
+  for (const address of addresses) await listen(server, address, logger);
+}
+
+/** On a disk that is full already the daemon starts all the same: somebody has to remove things. */
+function keepRoom(database: Database, logger: Logger): void {
+  try {
+    reserveSpace(database);
+  } catch (error) {
+    logger.warn("no room was set aside for the time when the disk is full", {
+      error: fromUnknown(error).message,
+    });
   }
 }
 
-/** The data root can be traversed (bind sources of user namespaces lie below it) but not read; the exec root neither. */
-function makeRoots({ dataRoot, execRoot }: DaemonOptions): void {
+async function listen(server: ApiServer, address: ListenAddress, logger: Logger): Promise<void> {
+  if (address.kind === "unix") mkdirSync(dirname(address.path), { recursive: true });
+  const host = listenAddressText(await server.listen(address));
+  if (address.kind === "tcp") {
+    logger.warn(
+      "this address is not protected: every user and program of this machine that connects becomes root",
+      { host },
+    );
+  }
+  logger.info(`API listen on ${host}`);
+}
+
+/** Before the first client can connect: who waits for the API may read it. */
+function writePidfile(daemon: AsyncDisposableStack, pidfile: string): void {
+  mkdirSync(dirname(pidfile), { recursive: true });
+  writeFileSync(pidfile, `${process.pid}`, { mode: 0o644 });
+  daemon.defer(() => rmSync(pidfile, { force: true }));
+}
+
+/**
+ * The data root can be traversed (bind sources of user namespaces lie below it) but not read; the exec root neither. Both are
+ * this daemon's alone: another one with the same exec root would take the containers in it for leftovers.
+ */
+function takeRoots(daemon: AsyncDisposableStack, { dataRoot, execRoot }: DaemonOptions): void {
   mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
   chmodSync(dataRoot, 0o711);
   mkdirSync(execRoot, { recursive: true, mode: 0o711 });
+  for (const root of new Set([dataRoot, execRoot])) {
+    daemon.adopt(acquireLock(join(root, "lock")), (held) => held.release());
+  }
 }
 
-function endSignal(): Promise<NodeJS.Signals> {
+function endSignal(logger: Logger): Promise<NodeJS.Signals> {
   const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
   process.once("SIGTERM", resolve);
   process.once("SIGINT", resolve);
   // A person's terminal that goes away is no reason to end.
   process.on("SIGHUP", () => {});
   process.on("unhandledRejection", (reason) => {
-    process.stderr.write(`berth: a failure that nobody handled: ${fromUnknown(reason).stack}\n`);
+    logger.error("a failure that nobody handled", { error: fromUnknown(reason).stack });
   });
   return promise;
 }

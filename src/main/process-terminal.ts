@@ -1,19 +1,24 @@
-import { writeSync } from "node:fs";
-import type { Terminal } from "../cli/command.ts";
+import { fstatSync } from "node:fs";
+import type { Terminal, WindowSize } from "../cli/command.ts";
+import { isTerminalDevice, setRaw, windowSize } from "./terminal-device.ts";
+import { writeStream } from "./write-all.ts";
 
-/** The terminal port over this process's own descriptors. Standard input is touched only by commands that read it. */
+const DESCRIPTORS = { stdin: 0, stdout: 1, stderr: 2 } as const;
+/** What ends this program unless somebody listens, by number. */
+const ENDING_SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const;
+/** Major number of /dev/null and its like. */
+const MEMORY_DEVICES = 1;
+
+/** The terminal port over this process's own descriptors. */
 export class ProcessTerminal implements Terminal {
-  get stdinIsTerminal(): boolean {
-    return process.stdin.isTTY === true;
+  #restore: (() => void) | undefined;
+
+  isTerminal(stream: "stdin" | "stdout"): boolean {
+    return isTerminal(DESCRIPTORS[stream]);
   }
 
-  get stdoutIsTerminal(): boolean {
-    return process.stdout.isTTY === true;
-  }
-
-  size(): { rows: number; columns: number } | undefined {
-    if (process.stdout.isTTY !== true) return undefined;
-    return { rows: process.stdout.rows, columns: process.stdout.columns };
+  size(): WindowSize | undefined {
+    return isTerminal(DESCRIPTORS.stdout) ? windowSize(DESCRIPTORS.stdout) : undefined;
   }
 
   onResize(listener: () => void): Disposable {
@@ -21,20 +26,30 @@ export class ProcessTerminal implements Terminal {
   }
 
   rawMode(): Disposable {
-    process.stdin.setRawMode(true);
+    const restore = setRaw(DESCRIPTORS.stdin);
+    this.#restore = restore;
+    const endings = Object.entries(ENDING_SIGNALS).map(([name, number]) => {
+      const signal = name as NodeJS.Signals;
+      return this.onSignal(signal, () => {
+        // Where the signals are passed on to the container they do not end this program.
+        if (process.listenerCount(signal) === 1) this.exit(128 + number);
+      });
+    });
     return {
-      [Symbol.dispose]() {
-        process.stdin.setRawMode(false);
+      [Symbol.dispose]: () => {
+        this.#restore = undefined;
+        restore();
+        for (const ending of endings) ending[Symbol.dispose]();
       },
     };
   }
 
-  get input(): AsyncIterable<Uint8Array> {
-    return process.stdin;
+  input(): AsyncIterable<Uint8Array> {
+    return Bun.stdin.stream();
   }
 
-  stopInput(): void {
-    process.stdin.pause();
+  stream(to: "stdout" | "stderr", data: Uint8Array): Promise<void> {
+    return writeStream(DESCRIPTORS[to], data);
   }
 
   onSignal(signal: NodeJS.Signals, listener: () => void): Disposable {
@@ -45,20 +60,21 @@ export class ProcessTerminal implements Terminal {
       },
     };
   }
+
+  exit(code: number): never {
+    this.#restore?.();
+    process.exit(code);
+  }
 }
 
-/**
- * Writes all of it to a descriptor. Synchronous, so that stdout and stderr keep their order and nothing is lost when the
- * process exits; a full non-blocking pipe is waited for.
- */
-export async function writeAll(descriptor: number, data: string | Uint8Array): Promise<void> {
-  let rest = typeof data === "string" ? new TextEncoder().encode(data) : data;
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(writeSync(descriptor, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+/** Most streams are pipes, files or /dev/null: those are told apart without asking the terminal driver. */
+function isTerminal(descriptor: number): boolean {
+  try {
+    const status = fstatSync(descriptor);
+    if (!status.isCharacterDevice() || status.rdev >> 8 === MEMORY_DEVICES) return false;
+  } catch {
+    // Closed by the caller.
+    return false;
   }
+  return isTerminalDevice(descriptor);
 }

@@ -7,7 +7,7 @@ import { EngineError, fromUnknown } from "../base/errors.ts";
 import { detachKeysOf, serveAttachment } from "./attachment.ts";
 import type { AttachedClient, ExecsBackend } from "./containers-backend.ts";
 import { containerNameOf } from "./containers-router.ts";
-import type { Exchange, Handler, HijackExchange, HijackHandler } from "./exchange.ts";
+import type { Exchange, Handler, HijackExchange, HijackHandler, TakenConnection } from "./exchange.ts";
 
 export function execRoutes(execs: ExecsBackend) {
   return {
@@ -47,8 +47,7 @@ async function start(execs: ExecsBackend, exchange: HijackExchange): Promise<voi
   const framed = request.Tty !== true;
   const size = framed || !atLeast(exchange.version, "1.42") ? undefined : knownSize(request.ConsoleSize);
   const type = framed && atLeast(exchange.version, "1.42") ? MULTIPLEXED_STREAM : RAW_STREAM;
-  const client = await startAttached(execs, id, size);
-  const connection = exchange.takeOver(type);
+  const { client, connection } = await startAttached(execs, id, size, () => exchange.takeOver(type));
   if (connection.input === undefined && !client.tty) client.endInput();
   const detachKeys = detachKeysOf(client.detachKeys ?? "");
   await serveAttachment(connection, client, { framed, stdin: true, detachKeys }, exchange.signal);
@@ -60,24 +59,27 @@ function knownSize(size: ExecStartRequest["ConsoleSize"]): readonly [number, num
 }
 
 /**
- * A program that cannot be started is told in the stream, as in Docker: clients then ask for the exit code (126, 127)
- * instead of giving up. An exec that cannot be started at all is an error with a status.
+ * The answer's head leaves before the program runs, as Docker's does: docker-py loses what comes in one piece with it. A
+ * start that fails then is told in the stream, and clients ask for the exit code (126, 127). What is refused before has a
+ * status.
  */
 async function startAttached(
   execs: ExecsBackend,
   id: string,
   size: readonly [number, number] | undefined,
-): Promise<AttachedClient> {
+  takeOver: () => TakenConnection,
+): Promise<{ client: AttachedClient; connection: TakenConnection }> {
+  let connection: TakenConnection | undefined;
   try {
-    return await execs.startAttached(id, size);
+    const client = await execs.startAttached(id, size, () => {
+      connection = takeOver();
+    });
+    return { client, connection: connection ?? takeOver() };
   } catch (thrown) {
-    const error = fromUnknown(thrown);
-    if (STATUS_KINDS.has(error.kind)) throw error;
-    return failedStart(error.message);
+    if (connection === undefined) throw thrown;
+    return { client: failedStart(fromUnknown(thrown).message), connection };
   }
 }
-
-const STATUS_KINDS = new Set(["notFound", "conflict", "unimplemented", "unavailable", "internal"]);
 
 /** A client whose whole output is the message. */
 function failedStart(message: string): AttachedClient {

@@ -235,6 +235,30 @@ describe("exec start", () => {
     expect(unframe(client.body)).toEqual({ stdout: "", stderr: "0 bytes\n" });
   });
 
+  test("answers before the program runs, as Docker does", async () => {
+    // docker-py loses what comes in one piece with the head of the answer.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.backends.execGate = promise;
+    using client = server.connect().send(`${execHead("exec", "{}")}{}`);
+    await client.until("\r\n\r\n");
+    client.send("early").endInput();
+    resolve();
+    server.backends.execGate = undefined;
+    await client.untilEnd();
+    expect(unframe(client.body)).toEqual({ stdout: "early", stderr: "5 bytes\n" });
+  });
+
+  test("gives docker-py a head that fills its buffer", async () => {
+    const head = execHead("exec", "{}").replace(
+      "\r\n\r\n",
+      "\r\nUser-Agent: docker-sdk-python/7.1.0\r\n\r\n",
+    );
+    using client = server.connect().send(`${head}{}input`).endInput();
+    const text = await client.untilEnd();
+    expect(text.indexOf("\r\n\r\n") + 4).toBe(8192);
+    expect(unframe(client.body)).toEqual({ stdout: "input", stderr: "5 bytes\n" });
+  });
+
   test("detached answers at once", async () => {
     expect((await server.post("/exec/exec/start", { Detach: true })).status).toBe(200);
     expect(server.backends.calls.at(-1)).toEqual({ what: "startDetached", with: ["exec"] });
@@ -242,11 +266,13 @@ describe("exec start", () => {
     expect(await upgraded.untilEnd()).toStartWith("HTTP/1.1 200 OK\r\n");
   });
 
-  test("tells of a program that does not start in the stream, of everything else by status", async () => {
+  test("tells of a start that fails in the stream, of one that is refused by status", async () => {
     using program = server.connect().send(`${execHead("nofile", '{"Tty":true}')}{"Tty":true}`);
     const text = await program.untilEnd();
     expect(text).toStartWith("HTTP/1.1 101 UPGRADED\r\n");
     expect(text).toEndWith('\r\n\r\nexec: "nofile": executable file not found in $PATH\r\n');
+    using shimless = server.connect().send(`${execHead("noshim", '{"Tty":true}')}{"Tty":true}`);
+    expect(await shimless.untilEnd()).toEndWith("\r\n\r\nno shim\r\n");
     const ask = async (head: string) => {
       using client = server.connect().send(head).endInput();
       return await client.untilEnd();

@@ -55,6 +55,13 @@ export function parseListenAddress(
   return { kind: "tcp", host, port: port ?? fallback, tls: options.tls };
 }
 
+/** The address as `parseListenAddress` reads it. */
+export function listenAddressText(address: ListenAddress): string {
+  if (address.kind === "unix") return `unix://${address.path}`;
+  const host = isIP(address.host) === 6 ? `[${address.host}]` : address.host;
+  return `tcp://${host}:${address.port}`;
+}
+
 /** Only what cannot leave this machine: names other than `localhost` could be resolved to anything. */
 export function isLoopback(host: string): boolean {
   if (isIP(host) === 4) return host.startsWith("127.");

@@ -3,8 +3,8 @@ import { chownSync, lstatSync, unlinkSync } from "node:fs";
 import { createServer, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { connect } from "node:net";
-import { EngineError } from "../base/errors.ts";
-import type { ListenAddress } from "./listen-address.ts";
+import { EngineError, fromUnknown } from "../base/errors.ts";
+import { type ListenAddress, listenAddressText } from "./listen-address.ts";
 
 /** Everybody outside of the owner and the group is kept out. */
 const SOCKET_UMASK = 0o117;
@@ -43,7 +43,11 @@ export function createListener(address: ListenAddress, shouldUpgrade: UpgradeCho
  */
 export async function listen(server: Server, address: ListenAddress): Promise<void> {
   if (address.kind === "tcp") {
-    await listening(server, () => server.listen(address.port, address.host));
+    await listening(server, () => server.listen(address.port, address.host)).catch((cause: unknown) => {
+      const reason = fromUnknown(cause).message;
+      const text = `cannot listen on ${listenAddressText(address)}: ${reason}`;
+      throw new EngineError("unavailable", text, { cause });
+    });
     return;
   }
   const { path, gid } = address;

@@ -74,7 +74,9 @@ export class UpgradeExchange implements HijackExchange {
     const head = [`Content-Type: ${type}`, "Connection: Upgrade", "Upgrade: tcp"];
     for (const [name, value] of Object.entries(this.#commonHeaders)) head.push(`${name}: ${value}`);
     if (early.length > 0) socket.unshift(early);
-    socket.write(`HTTP/1.1 101 UPGRADED\r\n${head.join("\r\n")}\r\n\r\n`);
+    const text = `HTTP/1.1 101 UPGRADED\r\n${head.join("\r\n")}\r\n`;
+    const agent = this.headers["user-agent"] ?? "";
+    socket.write(`${DOCKER_PY.test(agent) ? padded(text) : text}\r\n`);
     return { input: socket, output: socket };
   }
 
@@ -86,6 +88,19 @@ export class UpgradeExchange implements HijackExchange {
     this.answered = true;
     return acceptWebSocket(request, socket, early);
   }
+}
+
+const DOCKER_PY = /^docker-(sdk-python|py)\//;
+/** io.DEFAULT_BUFFER_SIZE of Python until 3.14. */
+const PYTHON_BUFFER_BYTES = 8192;
+
+/**
+ * docker-py lets http.client read the head through a buffer, then reads from the socket below it: output that was in the
+ * socket by then is in the buffer, and lost. A head that fills the buffer leaves no room in it for anything else.
+ */
+function padded(head: string): string {
+  const room = PYTHON_BUFFER_BYTES - Buffer.byteLength(`${head}X-Padding: \r\n\r\n`);
+  return room < 0 ? head : `${head}X-Padding: ${"-".repeat(room)}\r\n`;
 }
 
 /** Writes one whole answer and closes the connection after it. */

@@ -1,6 +1,15 @@
 /** Paths that an image or a client chooses so that the engine would leave the container's root while following them. */
 import { beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { importChanged, importEscapeImage, PROBE } from "../support/escape-image.ts";
 import { BUSYBOX, NONE, withDaemon } from "../support/fixture.ts";
@@ -155,6 +164,63 @@ describe("binds", () => {
     writeFileSync(source, "second\n");
     expect((await daemon.docker("start", "-a", id)).stdout).toBe("second\n");
     await daemon.docker("rm", "-f", id);
+  });
+});
+
+describe("/dev of the user's own", () => {
+  test("links in it lead no terminal, device or mount to the host's files", async () => {
+    const victim = join(scratch, "victim");
+    const own = join(scratch, "own-dev");
+    writeFileSync(victim, "kept\n");
+    mkdirSync(join(own, "pts"), { recursive: true });
+    for (const name of ["console", "null", "zero", "ptmx", "pts/ptmx", "fd"])
+      symlinkSync(victim, join(own, name));
+    for (const target of ["/dev", "/dev/pts"]) {
+      const source = target === "/dev" ? own : join(own, "pts");
+      expect((await run("-t", "-v", `${source}:${target}`, image, "echo", "ran")).code).not.toBe(0);
+    }
+    await run("-v", `${own}:/dev`, image, "true");
+    await run("-t", "-v", `${victim}:/dev/console`, image, "echo", "ran");
+    expect(readFileSync(victim, "utf8")).toBe("kept\n");
+    expect(readdirSync(own).sort()).toEqual(["console", "fd", "null", "ptmx", "pts", "zero"]);
+  });
+});
+
+describe("names that become paths", () => {
+  const create = async (hostConfig: object) => {
+    const body = JSON.stringify({
+      Image: image,
+      Cmd: ["true"],
+      HostConfig: { NetworkMode: "none", ...hostConfig },
+    });
+    const headers = { "content-type": "application/json" };
+    return (await daemon.api("POST", "/containers/create", { body, headers })).status;
+  };
+
+  test.each([
+    "kernel.panic",
+    "kernel/panic",
+    "net.ipv4.ip_forward/../../../kernel/panic",
+    "kernel.shm_rmid_forced/../panic",
+    "fs.mqueue.../../kernel.panic",
+    "",
+  ])("the sysctl %p", async (name) => {
+    expect(await create({ Sysctls: { [name]: "0" } })).toBe(400);
+  });
+
+  test.each(["../../evil", "/evil/../../x"])("the cgroup parent %p", async (name) => {
+    expect(await create({ CgroupParent: name })).toBe(400);
+  });
+
+  const others: readonly (readonly [string, object])[] = [
+    ["a masked path", { MaskedPaths: ["../../etc/hostname"] }],
+    ["a read-only path", { ReadonlyPaths: ["etc"] }],
+    ["a runtime", { Runtime: "../../bin/sh" }],
+    ["a bind with a NUL", { Binds: ["/tmp:/a\0b"] }],
+    ["options of a tmpfs", { Tmpfs: { "/t": "size=1k,lowerdir=/etc" } }],
+  ];
+  test.each(others)("%s", async (_, hostConfig) => {
+    expect(await create(hostConfig)).toBe(400);
   });
 });
 

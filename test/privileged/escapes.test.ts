@@ -110,7 +110,7 @@ describe("kernel files", () => {
 
   test("masked paths are empty, also for a process that joins later", async () => {
     const script = `for f in kcore keys timer_list sched_debug latency_stats interrupts; do
-      [ ! -e /proc/$f ] || head -c 16 /proc/$f; done
+      [ ! -e /proc/$f ] || [ -c /proc/$f ] || echo open $f; head -c 16 /proc/$f 2> /dev/null; done
       ls -A /sys/firmware /proc/acpi /proc/scsi /sys/devices/virtual/powercap 2>/dev/null | grep -v '^/\\|^$'; true`;
     const id = await daemon.mustDocker("run", "-d", ...NONE, image, "sleep", "1000");
     const joined = await daemon.docker("exec", id, "sh", "-c", script);
@@ -178,7 +178,8 @@ describe("the engine's own program (CVE-2019-5736)", () => {
     const before = programs();
     const id = await daemon.mustDocker("run", "-d", ...NONE, image, PROBE, "overwrite", "60");
     for (let i = 0; i < 25; i++) await daemon.mustDocker("exec", id, "/bin/true");
-    await daemon.mustDocker("exec", id, "touch", "/stop");
+    // It ends the container, perhaps before it has ended itself.
+    await daemon.docker("exec", id, "touch", "/stop");
     await daemon.docker("wait", id);
     const { stdout } = await daemon.docker("logs", id);
     await daemon.docker("rm", "-f", id);

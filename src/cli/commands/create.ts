@@ -1,17 +1,15 @@
 import { defineCommand } from "../command.ts";
 import { CONTAINER_FLAGS } from "../container-flags.ts";
-import { createContainer } from "./run.ts";
+import { createContainer } from "../container-creation.ts";
 
 export const create = defineCommand({
-  usage: "create [OPTIONS] IMAGE [COMMAND] [ARG...]",
-  summary: "Create a new container",
-  flags: { ...CONTAINER_FLAGS, cidfile: { type: "string", help: "Write the container ID to the file" } },
+  arguments: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+  flags: CONTAINER_FLAGS,
   positionals: [1, Number.POSITIVE_INFINITY],
   stopAtPositional: true,
-  failureCode: 125,
   async run(context, flags, positionals) {
-    const { Id } = await createContainer(context, flags, positionals);
-    await context.out(`${Id}\n`);
+    const { id } = await createContainer(context, flags, positionals, {});
+    await context.out(`${id}\n`);
     return 0;
   },
 });

@@ -1,56 +1,70 @@
-import type { FlagTable } from "../arguments.ts";
-import { DEFAULT_DETACH_KEYS, followTerminalSize, joinTerminal } from "../attach-session.ts";
+import {
+  checkDetachKeys,
+  DETACHED,
+  followTerminalSize,
+  joinTerminal,
+  requireTerminal,
+} from "../attach-session.ts";
 import { defineCommand } from "../command.ts";
-
-const FLAGS = {
-  detach: { type: "bool", short: "d", help: "Run command in the background" },
-  "detach-keys": { type: "string", help: "Override the key sequence for detaching" },
-  env: { type: "list", short: "e", help: "Set environment variables" },
-  interactive: { type: "bool", short: "i", help: "Keep STDIN open even if not attached" },
-  privileged: { type: "bool", help: "Give extended privileges to the command" },
-  tty: { type: "bool", short: "t", help: "Allocate a pseudo-TTY" },
-  user: { type: "string", short: "u", help: "Username or UID (format: <name|uid>[:<group|gid>])" },
-  workdir: { type: "string", short: "w", help: "Working directory inside the container" },
-} as const satisfies FlagTable;
+import { readKeyValueFiles, withCallerValues } from "../environment-files.ts";
+import { CliFailure } from "../failure.ts";
+import { text, texts, toggle } from "../flags.ts";
+import { checkVariable } from "../values/settings.ts";
 
 export const exec = defineCommand({
-  usage: "exec [OPTIONS] CONTAINER COMMAND [ARG...]",
-  summary: "Execute a command in a running container",
-  flags: FLAGS,
+  arguments: "[OPTIONS] CONTAINER COMMAND [ARG...]",
+  flags: {
+    detach: toggle("Leave it in the background", { short: "d" }),
+    "detach-keys": text("Keys that leave the command running"),
+    env: texts(
+      "An environment variable (NAME=value, or NAME for the caller's own)",
+      { short: "e" },
+      checkVariable,
+    ),
+    "env-file": texts("A file of environment variables"),
+    interactive: toggle("Pass input on", { short: "i" }),
+    privileged: toggle("Nearly all that root on the host may do"),
+    tty: toggle("Give it a terminal", { short: "t" }),
+    user: text("User and group, by name or number (user[:group])", { short: "u" }),
+    workdir: text("Working directory", { short: "w" }),
+  },
   positionals: [2, Number.POSITIVE_INFINITY],
   stopAtPositional: true,
-  failureCode: 1,
   async run(context, flags, [name = "", ...command]) {
     const { client } = context;
+    const detachKeys = flags["detach-keys"];
+    checkDetachKeys(detachKeys);
     const attached = flags.detach !== true;
     const tty = flags.tty === true;
     const stdin = flags.interactive === true && attached;
+    requireTerminal(context, stdin, tty);
+    const variables = readKeyValueFiles(flags["env-file"], "plain");
     const size = tty ? context.terminal.size() : undefined;
-    const consoleSize: [number, number] | undefined =
-      size === undefined ? undefined : [size.rows, size.columns];
+    const ConsoleSize: [number, number] | undefined = size === undefined ? undefined : [size.rows, size.columns];
     const { Id: id } = await client.createExec(name, {
       AttachStdin: stdin,
       AttachStdout: attached,
       AttachStderr: attached,
-      ConsoleSize: consoleSize,
-      DetachKeys: flags["detach-keys"],
+      ConsoleSize,
+      DetachKeys: detachKeys,
       Tty: tty,
-      Env: flags.env.map((entry) =>
-        entry.includes("=") ? entry : `${entry}=${context.environment[entry] ?? ""}`,
-      ),
+      Env: withCallerValues(variables, flags.env, context.environment),
       Cmd: command,
-      Privileged: flags.privileged === true,
+      Privileged: flags.privileged,
       User: flags.user,
       WorkingDir: flags.workdir,
     });
     if (!attached) {
-      await client.startExecDetached(id);
+      await client.startExecDetached(id, tty);
       return 0;
     }
-    const stream = await client.startExec(id, { Tty: tty, ConsoleSize: consoleSize });
-    using _size = tty ? followTerminalSize(context, (h, w) => client.resizeExec(id, h, w)) : undefined;
-    const options = { tty, stdin, detachKeys: flags["detach-keys"] ?? DEFAULT_DETACH_KEYS };
-    if ((await joinTerminal(context, stream, options)) === "detached") return 0;
+    const stream = await client.startExec(id, { Tty: tty, ConsoleSize });
+    using _size = tty
+      ? followTerminalSize(context, (rows, columns) => client.resizeExec(id, rows, columns))
+      : undefined;
+    if ((await joinTerminal(context, stream, { tty, stdin, detachKeys })) === "detached") {
+      throw new CliFailure(DETACHED);
+    }
     return (await client.inspectExec(id)).ExitCode ?? 0;
   },
 });

@@ -4,11 +4,9 @@ import { defineCommand } from "../command.ts";
 import { run } from "./run.ts";
 
 export const hello = defineCommand({
-  usage: "hello",
-  summary: "Load the hello-world image that this program carries and run it",
+  arguments: "",
   flags: {},
   positionals: [0, 0],
-  failureCode: 125,
   async run(context) {
     for await (const message of context.client.loadImages(await context.helloImage(), { quiet: true })) {
       if (message.error !== undefined) throw new EngineError("internal", message.error);

@@ -1,60 +1,62 @@
 /** `load` and `import`: archives from a file or standard input. */
-import { createReadStream } from "node:fs";
-import { Readable } from "node:stream";
+import { createReadStream, openSync } from "node:fs";
 import type { ProgressMessage } from "../../api/image-views.ts";
 import { EngineError } from "../../base/errors.ts";
-import { UsageError } from "../arguments.ts";
 import { type CliContext, defineCommand } from "../command.ts";
+import { openFailure } from "../environment-files.ts";
+import { CliFailure } from "../failure.ts";
+import { text, texts, toggle } from "../flags.ts";
 
 export const load = defineCommand({
-  usage: "load [OPTIONS]",
-  summary: "Load an image from a tar archive or STDIN",
+  arguments: "[OPTIONS]",
   flags: {
-    input: { type: "string", short: "i", help: "Read from tar archive file, instead of STDIN" },
-    platform: { type: "string", help: "Load only the given platform variant" },
-    quiet: { type: "bool", short: "q", help: "Suppress the load output" },
+    input: text("A file to read instead of standard input", { short: "i" }),
+    platform: text("Only the variant of this platform (os[/arch[/variant]])"),
+    quiet: toggle("Print the names alone", { short: "q" }),
   },
   positionals: [0, 0],
-  async run(context, flags) {
-    if (flags.input === undefined && context.terminal.stdinIsTerminal) {
-      throw new UsageError("requested load from stdin, but stdin is empty");
+  async run(context, { input, platform }) {
+    if (input === undefined && context.terminal.isTerminal("stdin")) {
+      throw new CliFailure("requested load from stdin, but stdin is empty");
     }
-    const query = { quiet: true, platform: flags.platform };
-    await printProgress(context, context.client.loadImages(source(context, flags.input), query));
+    const archive = bytesOf(context, input);
+    await printProgress(context, context.client.loadImages(archive, { quiet: true, platform }));
     return 0;
   },
 });
 
 export const importImage = defineCommand({
-  usage: "import [OPTIONS] file|- [REPOSITORY[:TAG]]",
-  summary: "Import the contents from a tarball to create a filesystem image",
+  arguments: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
   flags: {
-    change: { type: "list", short: "c", help: "Apply Dockerfile instruction to the created image" },
-    message: { type: "string", short: "m", help: "Set commit message for imported image" },
-    platform: { type: "string", help: "Set platform if server is multi-platform capable" },
+    change: texts("An instruction of a Dockerfile to apply", { short: "c" }),
+    message: text("Comment in the image's history", { short: "m" }),
+    platform: text("Platform of the image (os[/arch[/variant]])"),
   },
   positionals: [1, 2],
-  async run(context, flags, [file = "-", reference = ""]) {
-    if (/^https?:\/\//.test(file))
-      throw new EngineError("unimplemented", "importing from a URL is not available in berth yet");
-    const query = { repo: reference, message: flags.message, platform: flags.platform };
-    const tar = source(context, file === "-" ? undefined : file);
-    await printProgress(context, context.client.importImage(tar, query, flags.change));
+  async run(context, { change, message, platform }, [source = "-", reference = ""]) {
+    const remote = /^https?:\/\//.test(source);
+    const fromSrc = remote ? source : "-";
+    const tar = remote ? undefined : bytesOf(context, source === "-" ? undefined : source);
+    const query = { fromSrc, repo: reference, message, platform, changes: change };
+    await printProgress(context, context.client.importImage(tar, query));
     return 0;
   },
 });
 
-function source(context: CliContext, path: string | undefined): ReadableStream<Uint8Array> {
-  if (path !== undefined)
-    return Readable.toWeb(createReadStream(path)) as unknown as ReadableStream<Uint8Array>;
-  return Readable.toWeb(Readable.from(context.terminal.input)) as unknown as ReadableStream<Uint8Array>;
+/** Throws CliFailure for a file that cannot be opened, before anything is sent. */
+function bytesOf(context: CliContext, path: string | undefined): AsyncIterable<Uint8Array> {
+  if (path === undefined) return context.terminal.input();
+  try {
+    return createReadStream(path, { fd: openSync(path, "r") });
+  } catch (error) {
+    throw new CliFailure(openFailure(path, error));
+  }
 }
 
 async function printProgress(context: CliContext, messages: AsyncIterable<ProgressMessage>): Promise<void> {
-  for await (const message of messages) {
-    if (message.error !== undefined) throw new EngineError("internal", message.error);
-    if (message.stream !== undefined) await context.out(message.stream);
-    else if (message.status !== undefined && message.progressDetail === undefined)
-      await context.out(`${message.status}\n`);
+  for await (const { error, progressDetail, status, stream } of messages) {
+    if (error !== undefined) throw new EngineError("internal", error);
+    if (stream !== undefined) await context.out(stream);
+    else if (status !== undefined && progressDetail === undefined) await context.out(`${status}\n`);
   }
 }

@@ -3,7 +3,7 @@ import { fromUnknown } from "../../base/errors.ts";
 import { familiarRepository, parseImageName, withDefaultTag } from "../../oci/reference.ts";
 import { defineCommand } from "../command.ts";
 import { CliFailure, failureText } from "../failure.ts";
-import { texts, toggle } from "../flags.ts";
+import { toggle } from "../flags.ts";
 
 export const tag = defineCommand({
   arguments: "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
@@ -35,17 +35,15 @@ export const rmi = defineCommand({
   flags: {
     force: toggle("Remove the image though stopped containers use it", { short: "f" }),
     "no-prune": toggle("Keep parents that have no name"),
-    platform: texts("Remove only the variant of this platform (os/arch)", { placeholder: "strings" }),
   },
   positionals: [1, Number.POSITIVE_INFINITY],
-  async run(context, { force, platform, "no-prune": noprune }, names) {
+  async run(context, { force, "no-prune": noprune }, names) {
     let code = 0;
     let complaints = "";
-    const platforms = platform.length === 0 ? undefined : platform;
     // One after the other: the first name may be what keeps the second from being the last of its image.
     for (const name of names) {
       try {
-        const entries = await context.client.removeImage(name, { force, noprune, platforms });
+        const entries = await context.client.removeImage(name, { force, noprune });
         const lines = entries.map((entry) =>
           "Deleted" in entry ? `Deleted: ${entry.Deleted}\n` : `Untagged: ${entry.Untagged}\n`,
         );

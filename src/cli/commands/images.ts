@@ -64,29 +64,37 @@ export const images = defineCommand({
 /** A row for each tag, or for each digest of it; digests without a tag of their repository come last. */
 function rowsOf(image: ImageSummary, whole: boolean, digests: boolean, showAlone: boolean): Row[] {
   const digestsOf = Map.groupBy(image.RepoDigests, (entry) => entry.split("@")[0] ?? "");
-  const names: [repository: string, tag: string, digest: string][] = [];
+  const names: Name[] = [];
   for (const name of image.RepoTags) {
     const at = name.lastIndexOf(":");
     const repository = name.slice(0, at);
     const own = digests ? (digestsOf.get(repository) ?? []) : [];
     const shown = own.length === 0 ? ["<none>"] : own.map((entry) => entry.split("@")[1] ?? "<none>");
-    names.push(...shown.map((digest): [string, string, string] => [repository, name.slice(at + 1), digest]));
+    names.push(...shown.map((digest): Name => [repository, name.slice(at + 1), digest]));
   }
   const tagged = new Set(names.map(([repository]) => repository));
   for (const [repository, entries] of digestsOf) {
     if (tagged.has(repository)) continue;
     const shown = showAlone ? entries.map((entry) => entry.split("@")[1] ?? "<none>") : ["<none>"];
-    names.push(...shown.map((digest): [string, string, string] => [repository, "<none>", digest]));
+    names.push(...shown.map((digest): Name => [repository, "<none>", digest]));
   }
   if (names.length === 0) names.push(["<none>", "<none>", "<none>"]);
-  return names.map(([Repository, Tag, Digest]) => ({ ...commonRow(image, whole), Repository, Tag, Digest }));
+  return names.map((name) => rowOf(image, name, whole));
 }
 
-function commonRow(image: ImageSummary, whole: boolean): Row {
+type Name = readonly [repository: string, tag: string, digest: string];
+
+function rowOf(image: ImageSummary, [Repository, Tag, Digest]: Name, whole: boolean): Row {
   const counted = (amount: number) => (amount === -1 ? "N/A" : String(amount));
   return {
+    Repository,
+    Tag,
+    Digest,
     Containers: counted(image.Containers),
-    CreatedAt: goTime(image.Created),
+    // Read by templates only: knowing the time zone takes longer than all the rest.
+    get CreatedAt() {
+      return goTime(image.Created);
+    },
     CreatedSince: image.Created === 0 ? "N/A" : `${humanDuration(Date.now() / 1000 - image.Created)} ago`,
     ID: whole ? image.Id : shortId(image.Id),
     SharedSize: image.SharedSize === -1 ? "N/A" : humanSize(image.SharedSize),

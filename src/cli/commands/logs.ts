@@ -1,44 +1,45 @@
 import { demultiplex } from "../../client/demultiplex.ts";
 import { defineCommand } from "../command.ts";
+import { CliFailure } from "../failure.ts";
+import { text, toggle } from "../flags.ts";
 import { unixTime } from "../times.ts";
 
 export const logs = defineCommand({
-  usage: "logs [OPTIONS] CONTAINER",
-  summary: "Fetch the logs of a container",
+  arguments: "[OPTIONS] CONTAINER",
   flags: {
-    follow: { type: "bool", short: "f", help: "Follow log output" },
-    since: { type: "string", help: "Show logs since timestamp (2013-01-02T13:23:37Z) or relative (42m)" },
-    tail: {
-      type: "string",
-      short: "n",
-      help: "Number of lines to show from the end of the logs (default all)",
-    },
-    timestamps: { type: "bool", short: "t", help: "Show timestamps" },
-    until: { type: "string", help: "Show logs before a timestamp or relative time" },
+    details: toggle("What the log driver notes with each line"),
+    follow: toggle("Go on with what comes", { short: "f" }),
+    since: text("Only from then on: a date (2013-01-02T13:23:37Z) or how long ago (42m)"),
+    tail: text("Only so many lines from the end (default all)", { short: "n" }),
+    timestamps: toggle("Put its time before each line", { short: "t" }),
+    until: text("Only up to then: a date or how long ago"),
   },
   positionals: [1, 1],
-  async run(context, flags, [name = ""]) {
-    const { Config } = await context.client.inspectContainer(name);
-    const query = {
+  async run({ client, terminal }, flags, [name = ""]) {
+    const { headers, body } = await client.containerLogs(name, {
       stdout: true,
       stderr: true,
+      details: flags.details,
       follow: flags.follow,
       timestamps: flags.timestamps,
       tail: flags.tail,
-      since: unixTime(flags.since),
-      until: unixTime(flags.until),
-    };
-    const abort = new AbortController();
-    using _interrupt = context.terminal.onSignal("SIGINT", () => abort.abort());
-    const { body } = await context.client.containerLogs(name, query, abort.signal);
-    if (body === null) return 0;
-    if (Config.Tty === true) {
-      for await (const chunk of body) await context.out(chunk);
+      since: timeOf("since", flags.since),
+      until: timeOf("until", flags.until),
+    });
+    // A terminal's output is one stream; the answer's type tells which it is.
+    if (headers.get("content-type") === "application/vnd.docker.raw-stream") {
+      for await (const chunk of body) await terminal.stream("stdout", chunk);
       return 0;
     }
-    for await (const { stream, data } of demultiplex(body)) {
-      await (stream === "stderr" ? context.err(data) : context.out(data));
-    }
+    for await (const { stream, data } of demultiplex(body)) await terminal.stream(stream, data);
     return 0;
   },
 });
+
+function timeOf(flag: string, given: string | undefined): string | undefined {
+  try {
+    return unixTime(given);
+  } catch (error) {
+    throw new CliFailure(`invalid value for ${JSON.stringify(flag)}: ${(error as Error).message}`);
+  }
+}

@@ -1,152 +1,113 @@
-import type { ContainerCreateResponse } from "../../api/container-config.ts";
-import { EngineError, fromUnknown, isKind } from "../../base/errors.ts";
-import type { FlagTable, FlagValues } from "../arguments.ts";
-import { UsageError } from "../arguments.ts";
-import { DEFAULT_DETACH_KEYS, followTerminalSize, joinTerminal } from "../attach-session.ts";
+import { fromUnknown } from "../../base/errors.ts";
+import { checkDetachKeys, followTerminalSize, joinTerminal, requireTerminal } from "../attach-session.ts";
 import { type CliContext, defineCommand } from "../command.ts";
+import { createContainer } from "../container-creation.ts";
 import { CONTAINER_FLAGS } from "../container-flags.ts";
-import { attachedStreams, type ContainerFlagValues, containerRequest } from "../container-request.ts";
+import { attachedStreams } from "../container-request.ts";
+import { CliFailure, failureText } from "../failure.ts";
+import { type FlagValues, text, toggle } from "../flags.ts";
 import { forwardSignals } from "../signal-proxy.ts";
 
 const RUN_FLAGS = {
   ...CONTAINER_FLAGS,
-  detach: { type: "bool", short: "d", help: "Run the container in the background and print its ID" },
-  "detach-keys": { type: "string", help: "Override the key sequence for detaching" },
-  "sig-proxy": { type: "bool", help: "Pass signals on to the process (default true)" },
-  cidfile: { type: "string", help: "Write the container ID to the file" },
-} as const satisfies FlagTable;
+  detach: toggle("Leave it in the background and print its ID", { short: "d" }),
+  "detach-keys": text("Keys that leave the container running"),
+  "sig-proxy": toggle("Pass signals on to the program (default true)"),
+};
+
+type RunFlags = FlagValues<typeof RUN_FLAGS>;
 
 export const run = defineCommand({
-  usage: "run [OPTIONS] IMAGE [COMMAND] [ARG...]",
-  summary: "Create and run a new container from an image",
+  arguments: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
   flags: RUN_FLAGS,
   positionals: [1, Number.POSITIVE_INFINITY],
   stopAtPositional: true,
-  failureCode: 125,
   async run(context, flags, positionals) {
     const attached = attachedStreams(flags);
-    if (flags.detach === true && flags.attach.length > 0)
-      throw new UsageError("Conflicting options: -a and -d");
-    if (flags.detach !== true && flags.tty === true && attached.stdin && !context.terminal.stdinIsTerminal) {
-      throw new UsageError("the input device is not a TTY");
+    checkDetachKeys(flags["detach-keys"]);
+    try {
+      return await (flags.detach === true
+        ? runDetached(context, flags, positionals)
+        : runAttached(context, flags, positionals, attached));
+    } catch (error) {
+      throw launchFailure(error);
     }
-    const { Id: id } = await createContainer(context, flags, positionals);
-    if (flags.detach === true) {
-      await startOrRemove(context, id, flags);
-      await context.out(`${id}\n`);
-      return 0;
-    }
-    return await runAttached(context, id, flags, attached);
   },
 });
 
-/** Creates, prints the daemon's warnings and writes --cidfile. */
-export async function createContainer(
+const NOTHING_ATTACHED = {
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  StdinOnce: false,
+} as const;
+
+async function runDetached(
   context: CliContext,
-  flags: ContainerFlagValues & {
-    readonly cidfile?: string | undefined;
-    readonly detach?: boolean | undefined;
-  },
+  flags: RunFlags,
   positionals: readonly string[],
-): Promise<ContainerCreateResponse> {
-  const { existsSync, writeFileSync } = await import("node:fs");
-  if (flags.cidfile !== undefined && existsSync(flags.cidfile)) {
-    throw new EngineError(
-      "invalid",
-      `container ID file found, make sure the other container isn't running or delete ${flags.cidfile}`,
-    );
+): Promise<number> {
+  if (flags.attach.length > 0) {
+    throw new CliFailure("conflicting options: cannot specify both --attach and --detach");
   }
-  const request = containerRequest(flags, positionals, context.environment);
-  if (flags.detach === true) {
-    Object.assign(request, {
-      AttachStdin: false,
-      AttachStdout: false,
-      AttachStderr: false,
-      StdinOnce: false,
-    });
-  }
-  const size = context.terminal.size();
-  if (request.Tty === true && size !== undefined && request.HostConfig) {
-    request.HostConfig.ConsoleSize = [size.rows, size.columns];
-  }
-  const created = await createOrPull(context, request, flags.name);
-  for (const warning of created.Warnings) await context.err(`WARNING: ${warning}\n`);
-  if (flags.cidfile !== undefined) writeFileSync(flags.cidfile, created.Id);
-  return created;
+  const { id } = await createContainer(context, flags, positionals, NOTHING_ATTACHED);
+  await context.out(`${id}\n`);
+  await context.client.startContainer(id);
+  return 0;
 }
-
-/** An unknown image is asked of a registry, as Docker does; the daemon says so where it cannot. */
-async function createOrPull(
-  context: CliContext,
-  request: Parameters<CliContext["client"]["createContainer"]>[0],
-  name: string | undefined,
-): Promise<ContainerCreateResponse> {
-  try {
-    return await context.client.createContainer(request, name);
-  } catch (error) {
-    if (!isKind(error, "notFound") || !error.message.startsWith("No such image")) throw error;
-  }
-  const image = request.Image ?? "";
-  await context.err(`Unable to find image '${withTag(image)}' locally\n`);
-  for await (const message of context.client.pullImage({ fromImage: image })) {
-    if (message.error !== undefined) throw new EngineError("internal", message.error);
-  }
-  return await context.client.createContainer(request, name);
-}
-
-const withTag = (image: string) => (/[:@][^/]*$/.test(image) ? image : `${image}:latest`);
 
 async function runAttached(
   context: CliContext,
-  id: string,
-  flags: FlagValues<typeof RUN_FLAGS>,
+  flags: RunFlags,
+  positionals: readonly string[],
   attached: ReturnType<typeof attachedStreams>,
 ): Promise<number> {
   const { client } = context;
-  const detachKeys = flags["detach-keys"] ?? DEFAULT_DETACH_KEYS;
-  const query = { stream: true, ...attached, detachKeys: flags["detach-keys"] };
+  const tty = flags.tty === true;
+  requireTerminal(context, attached.stdin, tty);
+  const { id } = await createContainer(context, flags, positionals, {});
+  using _signals =
+    flags["sig-proxy"] === false
+      ? undefined
+      : forwardSignals(context, (signal) => client.killContainer(id, signal));
+  const detachKeys = flags["detach-keys"];
   const [stream, waiting] = await Promise.all([
-    client.attachContainer(id, query),
+    client.attachContainer(id, { stream: true, ...attached, detachKeys }),
     client.waitContainer(id, flags.rm === true ? "removed" : "next-exit"),
   ]);
-  const options = { tty: flags.tty === true, stdin: attached.stdin, detachKeys };
+  const starting = client.startContainer(id);
   // Output is read from here on: a program that has ended before `start` is answered still shows what it said.
-  using _signals =
-    flags["sig-proxy"] === false || options.tty
-      ? undefined
-      : forwardSignals(context, (name) => client.killContainer(id, name));
-  const start = startOrRemove(context, id, flags);
-  const joined = start.then(async () => {
-    using _size = options.tty
-      ? followTerminalSize(context, (h, w) => client.resizeContainer(id, h, w))
-      : undefined;
-    return await joinTerminal(context, stream, options);
-  });
-  await start.catch((error) => {
+  const joined = joinTerminal(context, stream, { tty, stdin: attached.stdin, detachKeys });
+  joined.catch(() => {});
+  try {
+    await starting;
+  } catch (error) {
     stream.close();
+    // The daemon removes what it could not start; the name is free when the caller reads of it.
+    if (flags.rm === true) await waiting.result.catch(() => {});
     throw error;
-  });
-  if ((await joined) === "detached") {
-    await context.err("read escape sequence\n");
-    return 0;
   }
-  const ended = await waiting.result;
-  if (ended.Error !== undefined) await context.err(`${ended.Error.Message}\n`);
-  return ended.StatusCode;
+  using _size = tty
+    ? followTerminalSize(context, (rows, columns) => client.resizeContainer(id, rows, columns))
+    : undefined;
+  if ((await joined) === "detached") return 0;
+  const { StatusCode, Error: failure } = await waiting.result;
+  if (failure === undefined) return StatusCode;
+  throw new CliFailure(failure.Message, "plain", 125);
 }
 
-/** A container that could not be started is removed when it was to be removed at its end. */
-async function startOrRemove(
-  context: CliContext,
-  id: string,
-  flags: { readonly rm: boolean | undefined },
-): Promise<void> {
-  try {
-    await context.client.startContainer(id);
-  } catch (error) {
-    // The daemon removes it as well; whoever comes second finds nothing.
-    if (flags.rm === true)
-      await context.client.removeContainer(id, { force: true, v: true }).catch(fromUnknown);
-    throw error;
-  }
+/** What the daemon refused, behind the program's name. What the client found itself stays as it is. */
+function launchFailure(error: unknown): unknown {
+  if (error instanceof CliFailure) return error;
+  const failure = fromUnknown(error);
+  if (failure.details.code === "EPIPE") return error;
+  return new CliFailure(failureText(failure), "hint", launchFailureCode(failure.message));
+}
+
+/** Docker's CLI reads the exit code of a program that could not be started out of the daemon's message. */
+export function launchFailureCode(message: string): 125 | 126 | 127 {
+  const missing =
+    /executable file not found|no such file or directory|system cannot find the file specified/;
+  if (missing.test(message)) return 127;
+  return /permission denied|is a directory/.test(message) ? 126 : 125;
 }

@@ -96,7 +96,7 @@ function item(value: unknown, key: unknown): unknown {
   if (Array.isArray(value) || typeof value === "string") {
     const index = number(key);
     if (index < 0 || index >= value.length) {
-      throw new CallError(`error calling index: reflect: slice index out of range`);
+      throw new CallError(`error calling index: index out of range: ${index}`);
     }
     return typeof value === "string" ? value.charCodeAt(index) : value[index];
   }

@@ -14,25 +14,36 @@ export type Operand =
 export interface Pipeline {
   readonly variables: readonly string[];
   readonly declares: boolean;
-  readonly commands: readonly (readonly Operand[])[];
+  readonly commands: readonly Command[];
+}
+
+/** A value, or a function and its arguments; with its place and text for messages. */
+export interface Command {
+  readonly operands: readonly Operand[];
+  readonly at: number;
+  readonly text: string;
 }
 
 export type Node =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "action"; readonly pipeline: Pipeline }
   | { readonly kind: "break" | "continue" }
-  | {
-      readonly kind: "if" | "range" | "with";
-      readonly pipeline: Pipeline;
-      readonly body: readonly Node[];
-      readonly otherwise: readonly Node[];
-    };
+  | Block;
+
+export interface Block {
+  readonly kind: "if" | "range" | "with";
+  readonly pipeline: Pipeline;
+  readonly body: readonly Node[];
+  readonly otherwise: readonly Node[];
+}
 
 /** `phase` tells a template that cannot be read from one that does not fit the data. */
 export class TemplateError extends Error {
   constructor(
     readonly phase: "parse" | "execute",
     message: string,
+    /** What had been rendered before it went wrong. */
+    readonly written = "",
   ) {
     super(message);
   }
@@ -214,10 +225,10 @@ class PipelineParser {
 
   pipeline(nested: boolean): Pipeline {
     const { names, declares } = this.#declaration();
-    const commands: Operand[][] = [];
+    const commands: Command[] = [];
     for (;;) {
       const command = this.#command();
-      if (command.length === 0) throw this.fail(`missing value for ${this.context}`);
+      if (command.operands.length === 0) throw this.fail(`missing value for ${this.context}`);
       commands.push(command);
       const sign = this.#peek();
       if (sign?.text === "|") {
@@ -253,13 +264,16 @@ class PipelineParser {
   }
 
   /** Operands up to `|`, `)` or the end. */
-  #command(): Operand[] {
+  #command(): Command {
     const operands: Operand[] = [];
+    const first = this.#peek();
+    const from = this.#at;
     for (let token = this.#peek(); token !== undefined; token = this.#peek()) {
       if (token.text === "|" || token.text === ")") break;
       operands.push(this.#operand(token));
     }
-    return operands;
+    const words = this.tokens.slice(from, this.#at).map(({ kind, text }) => (kind === "space" ? " " : text));
+    return { operands, at: first?.at ?? 0, text: words.join("").trim() };
   }
 
   #operand(token: Token): Operand {

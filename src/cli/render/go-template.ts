@@ -1,6 +1,6 @@
 import { CallError, FUNCTION_NAMES, FUNCTIONS, type GoFunction } from "./go-functions.ts";
-import { type Node, type Operand, type Pipeline, parseTemplate, TemplateError } from "./go-syntax.ts";
-import { GoNull, goString, isMapField, nullOf, truth } from "./go-values.ts";
+import { type Block, type Command, type Node, type Operand, type Pipeline, parseTemplate, TemplateError } from "./go-syntax.ts";
+import { absentField, GoNull, goString, isMapField, nullOf, truth } from "./go-values.ts";
 
 export interface TemplateOptions {
   /** Stands in messages. */
@@ -38,7 +38,12 @@ class Evaluation {
 
   render(nodes: readonly Node[]): string {
     this.#scope = [new Map([["$", { value: this.data }]])];
-    this.#nodes(nodes, this.data);
+    try {
+      this.#nodes(nodes, this.data);
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      throw new TemplateError(error.phase, error.message, this.#output);
+    }
     return this.#output;
   }
 
@@ -47,29 +52,39 @@ class Evaluation {
   }
 
   #node(node: Node, dot: unknown): void {
-    if (node.kind === "text") this.#output += node.text;
-    else if (node.kind === "break" || node.kind === "continue") throw new LoopSignal(node.kind);
-    else if (node.kind === "action") {
-      const value = this.#pipeline(node.pipeline, dot);
-      if (node.pipeline.variables.length === 0) this.#output += goString(value);
-    } else {
-      this.#scope.push(new Map());
-      if (node.kind === "range") this.#range(node, dot);
-      else {
+    switch (node.kind) {
+      case "text":
+        this.#output += node.text;
+        return;
+      case "break":
+      case "continue":
+        throw new LoopSignal(node.kind);
+      case "action": {
         const value = this.#pipeline(node.pipeline, dot);
-        if (truth(value)) this.#nodes(node.body, node.kind === "with" ? value : dot);
-        else this.#nodes(node.otherwise, dot);
+        if (node.pipeline.variables.length === 0) this.#output += goString(value);
+        return;
       }
-      this.#scope.pop();
+      default:
+        this.#scope.push(new Map());
+        if (node.kind === "range") this.#range(node, dot);
+        else this.#choice(node, dot);
+        this.#scope.pop();
     }
   }
 
-  #range(node: Extract<Node, { kind: "if" | "range" | "with" }>, dot: unknown): void {
+  #choice(node: Block, dot: unknown): void {
+    const value = this.#pipeline(node.pipeline, dot);
+    if (truth(value)) this.#nodes(node.body, node.kind === "with" ? value : dot);
+    else this.#nodes(node.otherwise, dot);
+  }
+
+  #range(node: Block, dot: unknown): void {
     const { variables } = node.pipeline;
     const value = this.#commands(node.pipeline, dot);
     const entries = entriesOf(value);
     if (entries === undefined) {
-      throw this.#failure(0, "", `range can't iterate over ${goString(value)}`);
+      const [first] = node.pipeline.commands;
+      throw this.#failure(first?.at ?? 0, first?.text ?? "", `range can't iterate over ${goString(value)}`);
     }
     if (entries.length === 0) this.#nodes(node.otherwise, dot);
     for (const [key, item] of entries) {
@@ -109,17 +124,26 @@ class Evaluation {
     return piped[0];
   }
 
-  #command(operands: readonly Operand[], dot: unknown, piped: readonly unknown[]): unknown {
-    const [head, ...rest] = operands;
+  #command(command: Command, dot: unknown, piped: readonly unknown[]): unknown {
+    const [head, ...rest] = command.operands;
     if (head === undefined) return undefined;
-    if (head.kind === "function") return this.#call(head.name, rest, dot, piped);
-    const args = () => [...rest.map((operand) => this.#operand(operand, dot)), ...piped];
-    if (head.kind === "field") return this.#field(head, dot, args);
-    if (rest.length + piped.length > 0) throw this.#failure(0, "", "can't give argument to non-function");
+    if (head.kind === "function") return this.#call(head.name, rest, dot, piped, command);
+    if (head.kind === "field") {
+      return this.#field(head, dot, [...rest.map((operand) => this.#operand(operand, dot)), ...piped]);
+    }
+    if (rest.length + piped.length > 0) {
+      throw this.#failure(command.at, command.text, `can't give argument to non-function ${command.text}`);
+    }
     return this.#operand(head, dot);
   }
 
-  #call(name: string, operands: readonly Operand[], dot: unknown, piped: readonly unknown[]): unknown {
+  #call(
+    name: string,
+    operands: readonly Operand[],
+    dot: unknown,
+    piped: readonly unknown[],
+    command: Pick<Command, "at" | "text">,
+  ): unknown {
     if (name === "and" || name === "or") {
       let last: unknown;
       for (const operand of operands) {
@@ -134,7 +158,7 @@ class Evaluation {
       return call?.(...args);
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
-      throw this.#failure(0, name, error.message);
+      throw this.#failure(command.at, command.text, error.message);
     }
   }
 
@@ -151,21 +175,25 @@ class Evaluation {
       case "pipeline":
         return this.#commands(operand.pipeline, dot);
       case "function":
-        return this.#call(operand.name, [], dot, []);
+        return this.#call(operand.name, [], dot, [], { at: 0, text: operand.name });
       default:
-        return this.#field(operand, dot, () => []);
+        return this.#field(operand, dot, []);
     }
   }
 
   #field(
     operand: Extract<Operand, { kind: "field" }>,
     dot: unknown,
-    args: () => readonly unknown[],
+    args: readonly unknown[],
   ): unknown {
     let value = operand.base === undefined ? dot : this.#operand(operand.base, dot);
     for (const name of operand.names) {
       value = this.#member(value, name, operand);
-      if (typeof value === "function") value = (value as GoFunction)(...args());
+      if (typeof value === "function") value = (value as GoFunction)(...args);
+      else if (args.length > 0) {
+        const chain = `.${operand.names.join(".")}`;
+        throw this.#failure(operand.at, chain, `${name} is not a method but has arguments`);
+      }
     }
     return value;
   }
@@ -173,6 +201,9 @@ class Evaluation {
   #member(value: unknown, name: string, operand: Extract<Operand, { kind: "field" }>): unknown {
     const chain = `.${operand.names.join(".")}`;
     const { typeName } = this.options;
+    if (value instanceof GoNull && value.absent !== undefined) {
+      throw this.#failure(operand.at, chain, `map has no entry for key ${JSON.stringify(value.absent)}`);
+    }
     if (value instanceof GoNull || value === null || value === undefined) {
       throw this.#failure(operand.at, chain, `nil pointer evaluating interface {}.${name}`);
     }
@@ -190,6 +221,8 @@ class Evaluation {
       return found;
     }
     if (this.#maps.has(value)) return undefined;
+    const absent = typeName === undefined ? absentField(name) : undefined;
+    if (absent !== undefined) return absent;
     throw this.#failure(
       operand.at,
       chain,

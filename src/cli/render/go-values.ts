@@ -5,7 +5,7 @@
  * that a record lacks is a mistake of the template's.
  */
 const MAP_FIELDS = new Set(
-  ("Annotations Attributes Config.Volumes Data DriverOpts ExposedPorts GenericResources Labels LogConfig.Config Networks " +
+  ("Annotations Attributes Data DriverOpts ExposedPorts GenericResources Labels Networks " +
     "Options PortBindings Ports StorageOpt Sysctls Tmpfs Volumes Runtimes IndexConfigs Details").split(" "),
 );
 
@@ -13,17 +13,38 @@ export const isMapField = (name: string) => MAP_FIELDS.has(name);
 
 /** Fields that are pointers in Docker's types: unset, they print as `<nil>` where lists print as `[]`. */
 const POINTERS = new Set(
-  "Init PidsLimit OomKillDisable MemorySwappiness StopTimeout Healthcheck Health Config RegistryConfig Swarm".split(" "),
+  "Config Health Healthcheck Init MemorySwappiness OomKillDisable PidsLimit Platform RegistryConfig SizeRootFs SizeRw StopTimeout Swarm".split(
+    " ",
+  ),
 );
 
 /** What stands for JSON's null, or for a field that is left out when empty, when it is printed. */
 export class GoNull {
-  constructor(readonly text: "[]" | "map[]" | "<nil>") {}
+  constructor(
+    readonly text: "[]" | "map[]" | "<nil>",
+    /** Name of the field, where an answer had left it out. */
+    readonly absent?: string,
+  ) {}
 }
 
 export function nullOf(field: string): GoNull {
   if (isMapField(field)) return new GoNull("map[]");
   return new GoNull(POINTERS.has(field) ? "<nil>" : "[]");
+}
+
+/** Fields that are left out of an answer when they are empty: a template may name them all the same. */
+const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
+  pointer: ["Health", "Healthcheck", "Init", "SizeRootFs", "SizeRw", "StopTimeout"],
+  map: ["Annotations", "ExposedPorts", "StorageOpt", "Sysctls", "Tmpfs"],
+  list: ["Mounts", "Shell", "RepoTags", "RepoDigests", "Warnings"],
+  text: ["ArgsEscaped", "MacAddress", "Runtime", "StopSignal", "Variant", "OsVersion", "Comment", "Author"],
+};
+
+/** What a field is that an answer may leave out; undefined for one that no answer has. */
+export function absentField(name: string): GoNull | "" | undefined {
+  if (OPTIONAL.text?.includes(name)) return "";
+  const known = Object.values(OPTIONAL).some((names) => names.includes(name));
+  return known ? new GoNull(nullOf(name).text, name) : undefined;
 }
 
 /** `%v`. */

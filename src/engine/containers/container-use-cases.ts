@@ -106,8 +106,15 @@ export interface ExecsBackend {
   create(containerRef: string, request: ExecCreateRequest): Promise<{ Id: string }>;
   /** Starts with nobody attached. */
   startDetached(execId: string): Promise<void>;
-  /** Starts with one client; the promise resolves when the program runs. */
-  startAttached(execId: string, consoleSize: readonly [number, number] | undefined): Promise<AttachedClient>;
+  /**
+   * Starts with one client; the promise resolves when the program runs. `onAccepted` is called before it is started, when
+   * nothing but the start itself can fail any more.
+   */
+  startAttached(
+    execId: string,
+    consoleSize: readonly [number, number] | undefined,
+    onAccepted?: () => void,
+  ): Promise<AttachedClient>;
   resize(execId: string, rows: number, columns: number): Promise<void>;
   inspect(execId: string): Promise<ExecInspectView>;
 }

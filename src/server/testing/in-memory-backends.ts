@@ -157,6 +157,9 @@ export class InMemoryBackends implements Backends {
     },
   };
 
+  /** Until it resolves no exec'd program runs. */
+  execGate: Promise<void> | undefined;
+
   readonly execs: Backends["execs"] = {
     create: async (ref, request) => {
       known(ref);
@@ -164,9 +167,12 @@ export class InMemoryBackends implements Backends {
       return { Id: request.Tty === true ? "ttyexec" : "exec" };
     },
     startDetached: async (id) => this.#record("startDetached", id),
-    startAttached: async (id, size) => {
+    startAttached: async (id, size, onAccepted) => {
       this.#record("startAttached", id, size);
       if (id === "missing") throw new EngineError("notFound", `No such exec instance: ${id}`);
+      onAccepted?.();
+      if (id === "noshim") throw new EngineError("unavailable", "no shim");
+      await this.execGate;
       if (id === "nofile")
         throw new EngineError("invalid", 'exec: "nofile": executable file not found in $PATH');
       return this.#client(id.startsWith("tty"), { detachKeys: id === "ttykeys" ? "ctrl-x" : undefined });

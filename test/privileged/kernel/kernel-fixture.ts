@@ -3,6 +3,7 @@
 import { dlopen, FFIType } from "bun:ffi";
 import { afterAll, beforeAll } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createLayerUnpacker, type LayerUnpackerOptions } from "../../../src/kernel/layer-unpacker.ts";
 import { leftBehind, type MachineState, machineState } from "../../support/machine.ts";
@@ -53,7 +54,7 @@ function sourcesOf(folder: string): string[] {
 
 /** Registers beforeAll and afterAll; everything is there when the first test runs. */
 export function withKernel(): KernelFixture {
-  const scratch = mkdtempSync("/tmp/berth-kernel-");
+  const scratch = mkdtempSync(join(tmpdir(), "berth-kernel-"));
   const binary = join(scratch, "berth-kernel");
   const fakeShim = join(scratch, "fake-shim");
   let before: MachineState;

@@ -30,7 +30,11 @@ export const directory = (name: string, more: Partial<TarMember> = {}): TarMembe
 });
 export const symlink = (name: string, link: string): TarMember => ({ name, type: "2", link });
 export const hardLink = (name: string, link: string): TarMember => ({ name, type: "1", link });
-export const file = (name: string, data = "", more: Partial<TarMember> = {}): TarMember => ({
+export const file = (
+  name: string,
+  data: string | Uint8Array = "",
+  more: Partial<TarMember> = {},
+): TarMember => ({
   name,
   data,
   ...more,

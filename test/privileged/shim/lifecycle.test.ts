@@ -137,9 +137,14 @@ describe("a launch that fails", () => {
   });
 });
 
+/** Where v2 is mounted, and the hierarchy that limits processes: the same one on a machine without v1. */
+const [UNIFIED, HIERARCHY] = existsSync("/sys/fs/cgroup/cgroup.controllers")
+  ? ["/sys/fs/cgroup", "/sys/fs/cgroup"]
+  : ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids"];
+
 describe("the daemon goes and comes", () => {
   test("a prepared shim whose daemon is gone vanishes with its init and its cgroup", async () => {
-    const cgroup = `/sys/fs/cgroup/pids/berth/shim-test-${process.pid}`;
+    const cgroup = `${HIERARCHY}/berth/shim-test-${process.pid}`;
     const shim = await fixture.start();
     const init = await prepare(shim, [
       { op: Op.CGROUP_CREATE, args: [cgroup] },
@@ -210,12 +215,14 @@ describe("the daemon goes and comes", () => {
 
 describe("cgroups", () => {
   test("without a pid namespace of its own what the init leaves is killed, and nested groups are removed", async () => {
-    const cgroup = `/sys/fs/cgroup/pids/berth/shim-nest-${process.pid}`;
+    // On v2 a file that is there whatever controllers were handed down.
+    const [file, value] = HIERARCHY === UNIFIED ? ["cgroup.max.depth", "5"] : ["pids.max", "50"];
+    const cgroup = `${HIERARCHY}/berth/shim-nest-${process.pid}`;
     const shim = await fixture.start();
     await shim.session.prepare(
       encodePlan([
         { op: Op.CGROUP_CREATE, args: [cgroup] },
-        { op: Op.CGROUP_WRITE, args: [join(cgroup, "pids.max"), "50", 0] },
+        { op: Op.CGROUP_WRITE, args: [join(cgroup, file), value, 0] },
         { op: Op.CGROUP_ENTER, args: [cgroup] },
       ]),
     );
@@ -237,7 +244,7 @@ describe("cgroups", () => {
   });
 
   test("a v2 directory", async () => {
-    const cgroup = `/sys/fs/cgroup/unified/berth/shim-v2-${process.pid}`;
+    const cgroup = `${UNIFIED}/berth/shim-v2-${process.pid}`;
     const shim = await fixture.start();
     await shim.session.prepare(
       encodePlan([

@@ -1,6 +1,7 @@
 /** Shims without a daemon: compiled once per file, started with a socket of their own, driven over the typed connection. */
 import { afterAll, beforeAll } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { encodePlan, type PlanOperation } from "../../../src/kernel/plan.ts";
 import { Op, Stdio } from "../../../src/kernel/protocol.ts";
@@ -60,7 +61,7 @@ function sourcesOf(...folders: string[]): string[] {
 
 /** Registers the compilation, the removal of all, and a check that nothing is left on the machine. */
 export function withShims(): ShimFixture {
-  const scratch = mkdtempSync("/tmp/berth-shim-");
+  const scratch = mkdtempSync(join(tmpdir(), "berth-shim-"));
   const binary = join(scratch, SANITIZED ? "sanitized-shim" : "berth-shim");
   const launcher = join(scratch, "launch-shim");
   const shims: { kill(): void; ended: Promise<number>; session: ShimSession }[] = [];

@@ -9,5 +9,7 @@ export interface ExecSession {
   readonly request: ExecCreateRequest;
   status: "created" | "running" | "exited";
   process: ExecProcess | undefined;
+  /** Resolves when the start has come to its end, well or not; undefined before a start. */
+  starting: Promise<void> | undefined;
   exitCode: number | undefined;
 }

@@ -224,6 +224,16 @@ describe("exec", () => {
     expect(played.sizes).toEqual([[24, 80]]);
     await expect(execs.resize(await create(), 1, 1)).rejects.toMatchObject({ kind: "conflict" });
   });
+
+  test("resize waits for a start that was accepted", async () => {
+    const id = await create({ ...ATTACHED, Tty: true });
+    let resized: Promise<void> | undefined;
+    await execs.startAttached(id, undefined, () => {
+      resized = Promise.resolve().then(() => execs.resize(id, 24, 80));
+    });
+    await resized;
+    expect(played.sizes).toEqual([[24, 80]]);
+  });
 });
 
 describe("an exec that fails to start", () => {

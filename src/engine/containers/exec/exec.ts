@@ -59,6 +59,7 @@ class Execs implements ExecsBackend {
       request,
       status: "created",
       process: undefined,
+      starting: undefined,
       exitCode: undefined,
     });
     this.#tell(live, id, `exec_create: ${commandLine(request)}`);
@@ -73,8 +74,10 @@ class Execs implements ExecsBackend {
   async startAttached(
     execId: string,
     consoleSize: readonly [number, number] | undefined,
+    onAccepted?: () => void,
   ): Promise<AttachedClient> {
     const { session, live } = this.#claim(execId);
+    onAccepted?.();
     const { AttachStdin, AttachStdout, AttachStderr, Tty } = session.request;
     const streams = {
       stdin: AttachStdin === true,
@@ -101,6 +104,8 @@ class Execs implements ExecsBackend {
   async resize(execId: string, rows: number, columns: number): Promise<void> {
     const { session, live } = this.#sessions.get(execId);
     requireActive(live, live.id);
+    // A client sends its size as soon as its start is answered, which is before the program runs.
+    await session.starting;
     if (session.status !== "running" || session.process === undefined) {
       throw new EngineError("conflict", `exec command ${execId} is not running`);
     }
@@ -133,12 +138,13 @@ class Execs implements ExecsBackend {
   ): Promise<{ process: ExecProcess; ended: Promise<void> }> {
     const { request } = session;
     this.#tell(live, session.id, `exec_start: ${commandLine(request)}`);
+    const launched = this.#launch(session, live, options);
+    session.starting = launched.then(
+      () => undefined,
+      () => undefined,
+    );
     try {
-      const config = await this.#dependencies.runtimeConfigOf(live);
-      const container = live.process;
-      if (container === undefined) throw notRunning(live);
-      const process = await container.exec(config, execSpec(live.record, config, request, options));
-      session.process = process;
+      const process = await launched;
       return { process, ended: this.#watch(session, live, process) };
     } catch (cause) {
       const user = request.User || live.record.config.User || "";
@@ -146,6 +152,15 @@ class Execs implements ExecsBackend {
       this.#sessions.end(session.id, exitCode);
       throw error;
     }
+  }
+
+  async #launch(session: ExecSession, live: LiveContainer, options: StartOptions): Promise<ExecProcess> {
+    const config = await this.#dependencies.runtimeConfigOf(live);
+    const container = live.process;
+    if (container === undefined) throw notRunning(live);
+    const spec = execSpec(live.record, config, session.request, options);
+    session.process = await container.exec(config, spec);
+    return session.process;
   }
 
   async #watch(session: ExecSession, live: LiveContainer, process: ExecProcess): Promise<void> {
