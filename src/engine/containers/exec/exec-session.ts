@@ -10,6 +10,6 @@ export interface ExecSession {
   status: "created" | "running" | "exited";
   process: ExecProcess | undefined;
   /** Resolves when the start has come to its end, well or not; undefined before a start. */
-  starting: Promise<void> | undefined;
+  starting?: Promise<void>;
   exitCode: number | undefined;
 }

@@ -59,7 +59,6 @@ class Execs implements ExecsBackend {
       request,
       status: "created",
       process: undefined,
-      starting: undefined,
       exitCode: undefined,
     });
     this.#tell(live, id, `exec_create: ${commandLine(request)}`);
