@@ -1,5 +1,10 @@
 import { join } from "node:path";
-import type { ContainerConfig, ContainerCreateRequest, HealthConfig, HostConfig } from "../api/container-config.ts";
+import type {
+  ContainerConfig,
+  ContainerCreateRequest,
+  HealthConfig,
+  HostConfig,
+} from "../api/container-config.ts";
 import type { CONTAINER_FLAGS } from "./container-flags.ts";
 import { type CallerEnvironment, readKeyValueFiles, withCallerValues } from "./environment-files.ts";
 import { CliFailure } from "./failure.ts";
@@ -87,7 +92,10 @@ function containerConfig(
 }
 
 /** `-a` names streams; without it there are stdout and stderr. `-i` is stdin in both cases. */
-export function attachedStreams({ attach, interactive }: Pick<ContainerFlagValues, "attach" | "interactive">): {
+export function attachedStreams({
+  attach,
+  interactive,
+}: Pick<ContainerFlagValues, "attach" | "interactive">): {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;

@@ -1,5 +1,5 @@
-import { CliFailure } from "./failure.ts";
 import type { ContainerFlagValues } from "./container-request.ts";
+import { CliFailure } from "./failure.ts";
 import type { NetworkAttachment } from "./values/network.ts";
 
 const failure = (message: string) => new CliFailure(message, "hint");
@@ -26,7 +26,10 @@ export function endpointsOf(flags: ContainerFlagValues): Record<string, Record<s
   const endpoints: Record<string, Record<string, unknown>> = {};
   for (const [index, network] of networks.entries()) {
     // The older flags speak of the first network.
-    const endpoint = endpointOf(index === 0 ? withFlags(network, flags) : network, index === 0 ? flags.link : []);
+    const endpoint = endpointOf(
+      index === 0 ? withFlags(network, flags) : network,
+      index === 0 ? flags.link : [],
+    );
     if (network.target in endpoints) throw failure(`network "${network.target}" is specified multiple times`);
     if (networks.length > 1 || Object.keys(endpoint).length > 0) endpoints[network.target] = endpoint;
   }

@@ -26,9 +26,7 @@ export function forwardSignals(context: CliContext, send: (signal: string) => Pr
     // A container that has ended meanwhile needs no signal.
     await send(signal.slice("SIG".length)).catch(() => {});
   };
-  const listeners = FORWARDED.map((signal) =>
-    context.terminal.onSignal(signal, () => void onSignal(signal)),
-  );
+  const listeners = FORWARDED.map((signal) => context.terminal.onSignal(signal, () => void onSignal(signal)));
   return {
     [Symbol.dispose]() {
       for (const listener of listeners) listener[Symbol.dispose]();

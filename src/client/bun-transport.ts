@@ -118,7 +118,8 @@ async function readHead(socket: BunSocket): Promise<Answer> {
     seen = new Uint8Array(Buffer.concat([seen, data]));
     const text = Buffer.from(seen.buffer).toString("latin1");
     const end = text.indexOf(END_OF_HEAD);
-    if (end >= 0) return { head: parseHead(text.slice(0, end)), rest: seen.subarray(end + END_OF_HEAD.length) };
+    if (end >= 0)
+      return { head: parseHead(text.slice(0, end)), rest: seen.subarray(end + END_OF_HEAD.length) };
     if (seen.length > HEAD_LIMIT_BYTES) throw new RangeError("the answer's head is too long");
   }
 }

@@ -2,10 +2,7 @@
  * The lines of a stream, empty ones left out. A line of more than `limitBytes` ends in an error: the other side is a daemon,
  * yet its memory is not ours to spend.
  */
-export async function* lines(
-  body: AsyncIterable<Uint8Array>,
-  limitBytes = 16 << 20,
-): AsyncGenerator<string> {
+export async function* lines(body: AsyncIterable<Uint8Array>, limitBytes = 16 << 20): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of body) {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { createContainerReads } from "../engine/containers/container-reads.ts";
+import { readHostFacts } from "../engine/containers/create/host-facts.ts";
 import { createContainers } from "../engine/containers/create-containers.ts";
 import { createExecs } from "../engine/containers/exec/exec.ts";
-import { readHostFacts } from "../engine/containers/create/host-facts.ts";
 import { EventBus } from "../engine/events/event-bus.ts";
 import { ImagesService } from "../engine/images/images-service.ts";
 import { readOrMakeDaemonId } from "../engine/system/daemon-id.ts";

@@ -175,9 +175,9 @@ export class ShimRuntime implements ContainerRuntime {
       const { pid } = await session.prepare(plan);
       return { id, session, pid, plan };
     } catch (error) {
-      await this.#discard(id, session).catch((cause: unknown) =>
-        this.#warn("a failed start left something", id, cause),
-      );
+      // Without a session there can be a shim all the same: berth-kernel may have died with the answer.
+      const removed = session === undefined ? this.#removeRemains(directory) : this.#discard(id, session);
+      await removed.catch((cause: unknown) => this.#warn("a failed start left something", id, cause));
       throw error;
     }
   }
@@ -276,9 +276,9 @@ export class ShimRuntime implements ContainerRuntime {
   }
 
   /** Ends the shim and removes the container's traces. */
-  async #discard(id: ContainerId, session: ShimSession | undefined): Promise<void> {
-    await session?.abandon().catch(ignoreUnavailable);
-    session?.close();
+  async #discard(id: ContainerId, session: ShimSession): Promise<void> {
+    await session.abandon().catch(ignoreUnavailable);
+    session.close();
     await this.#removeTraces(this.#directory(id));
   }
 

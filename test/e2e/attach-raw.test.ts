@@ -362,7 +362,7 @@ describe("logs -f", () => {
     // Ten files hold it all: whatever is missing was lost by the reader.
     await shell("wheel", script, "-i", "--log-opt", "max-size=50k", "--log-opt", "max-file=10");
     const followers = Array.from({ length: 5 }, () => daemon.docker("logs", "-f", "wheel"));
-    await daemon.dockerWith({ input: "\n" }, "attach", "--no-stdin=false", "wheel");
+    await daemon.dockerWith({ input: "\n" }, "attach", "wheel");
     const expected = Array.from({ length: lines }, (_, index) => `${index + 1}\n`).join("");
     for (const { stdout, code } of await Promise.all(followers)) {
       expect(code).toBe(0);

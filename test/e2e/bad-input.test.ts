@@ -121,6 +121,9 @@ describe("requests", () => {
   });
 
   test("a body that ends early leaves nothing behind", async () => {
+    const containers = join(daemon.root, "d/containers");
+    // Directories of the tests before may still be on their way out.
+    const before = readdirSync(containers);
     const closed = Promise.withResolvers<void>();
     const socket = createConnection(daemon.socket, () => {
       socket.write(
@@ -133,7 +136,7 @@ describe("requests", () => {
     socket.resume();
     await closed.promise;
     expect((await daemon.api("GET", "/containers/half/json")).status).toBe(404);
-    expect(readdirSync(join(daemon.root, "d/containers"))).toEqual([]);
+    expect(readdirSync(containers).filter((name) => !before.includes(name))).toEqual([]);
   });
 });
 

@@ -18,7 +18,8 @@ beforeAll(async () => {
   await run("-d", "--name", "up", ...NONE, "busybox", "sleep", "100000");
   await run("--name", "log", ...NONE, "-l", "a=b", "-l", "c.d-e=f", "busybox", "sh", "-c", chatter);
   await run("-t", "--name", "tty", ...NONE, "busybox", "sh", "-c", chatter);
-  await daemon.mustDocker("tag", "busybox", "registry.example:5000/team/box:1.0");
+  const tar = join(scratch, "busybox.tar");
+  await daemon.mustDocker("import", "-c", "CMD sh", tar, "registry.example:5000/team/box:1.0");
   writeFileSync(join(scratch, "env"), "A=1\nHOME\n");
   writeFileSync(join(scratch, "bad-env"), "A B=1\n");
   writeFileSync(join(scratch, "empty"), "");
@@ -46,7 +47,7 @@ function evenedText(text: string): string {
       .replace(/\b[0-9a-f]{64}\b/g, "ID-OF-64")
       .replace(/\b[0-9a-f]{12}\b/g, "ID-OF-12")
       .replace(/\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z| \+0000 UTC)/g, "A TIME")
-      .replace(/(?:Less than a second|About an? \w+|\d+ (?:second|minute)s?)(?: ago)?  */g, "A WHILE ")
+      .replace(/(?:Less than a second|About an? \w+|\d+ (?:second|minute)s?)(?: ago)? +/g, "A WHILE ")
       .replace(/(?:Less than a second|About an? \w+|\d+ (?:second|minute)s?)/g, "A WHILE")
   );
 }
@@ -54,7 +55,8 @@ function evenedText(text: string): string {
 async function compare(line: string, before: readonly string[] = []): Promise<void> {
   const results: CommandResult[] = [];
   for (const program of ["docker", BERTH]) {
-    for (const step of before) await mustRun(["sh", "-c", `docker ${step}`], { env: { DOCKER_HOST: daemon.host } });
+    for (const step of before)
+      await mustRun(["sh", "-c", `docker ${step}`], { env: { DOCKER_HOST: daemon.host } });
     results.push(evened(await runWith(program, line)));
   }
   expect(results[1]).toEqual(results[0] as CommandResult);
@@ -64,6 +66,17 @@ const same = (name: string, lines: readonly string[]) =>
   describe(name, () => {
     test.each(lines)("%s", (line) => compare(line));
   });
+
+const UNTIL_NOW = "--since 1h --until $(date +%s.%N)";
+
+// First of all: the engine remembers a few hundred events only.
+same("events", [
+  `events ${UNTIL_NOW} --filter type=image`,
+  `events ${UNTIL_NOW} --filter type=image --format json`,
+  `events ${UNTIL_NOW} --filter container=log`,
+  `events ${UNTIL_NOW} --filter container=log --format '{{.Type}} {{.Action}} {{.Status}} {{.ID}} {{.Actor.Attributes.name}} {{.Time}} {{json .Actor}}'`,
+  `system events ${UNTIL_NOW} -f type=image -f event=import --format '{{json .}}'`,
+]);
 
 same("use", [
   "nonsense",
@@ -211,7 +224,7 @@ same("ps", [
   "ps --format '{{.Nope}}'",
   "ps --format '{{.ID'",
   "ps --format '{{nope .ID}}'",
-  "ps -a -f name=log --format '{{.Label \"a\"}}|{{.Label \"x\"}}|{{.Labels}}|{{.Mounts}}|{{.Networks}}|{{.CreatedAt}}|{{.LocalVolumes}}|{{.Platform}}'",
+  'ps -a -f name=log --format \'{{.Label "a"}}|{{.Label "x"}}|{{.Labels}}|{{.Mounts}}|{{.Networks}}|{{.CreatedAt}}|{{.LocalVolumes}}|{{.Platform}}\'',
   "container ls -aq",
   "container list",
 ]);
@@ -263,6 +276,7 @@ same("inspect", [
   "image inspect busybox -f '{{.RepoTags}} {{.Size}} {{.Os}}{{.Variant}} {{.Config.Cmd}}'",
   "inspect -s -f '{{.SizeRw}} {{.SizeRootFs}}' fresh",
   "inspect -f '{{.SizeRw}}' fresh",
+  "inspect -f '{{.ID}} {{.HostConfig.NanoCPUs}} {{.HostConfig.DNS}}' fresh",
   "inspect -f '{{.Nope}}' fresh",
   "inspect -f '{{.State.Nope}}' fresh",
   "inspect -f '{{.State.Health.Status}}' fresh",
@@ -275,14 +289,14 @@ same("inspect", [
   "inspect -f '{{range .Name}}x{{end}}' fresh",
   "inspect -f '{{index .Args 99}}' fresh",
   "inspect -f '{{json .Config.Labels}} {{.Config.Labels}} {{len .Config.Labels}}' log",
-  "inspect -f '{{index .Config.Labels \"a\"}}|{{index .Config.Labels \"x\"}}|{{.Config.Labels.a}}|{{.Config.Labels.x}}' log",
+  'inspect -f \'{{index .Config.Labels "a"}}|{{index .Config.Labels "x"}}|{{.Config.Labels.a}}|{{.Config.Labels.x}}\' log',
   "inspect -f '{{range $k, $v := .Config.Labels}}{{$k}}={{$v}};{{end}}' log",
   "inspect -f '{{range $i, $e := .Args}}{{if $i}}, {{end}}{{$e}}{{else}}none{{end}}' log fresh",
   "inspect -f '{{range .Config.Cmd}}{{if eq . \"-c\"}}{{continue}}{{end}}<{{.}}>{{end}}' log",
   "inspect -f '{{$x := .Name}}{{$x}}{{$x = \"b\"}}{{$x}}' log",
   "inspect -f '{{if and .State.Running .State.Pid}}a{{else if gt .State.ExitCode 1}}b{{else}}c{{end}}' log",
   "inspect -f '{{with .Config}}{{.Image}}{{end}} {{$.Name}} {{slice .Id 0 0}}' fresh",
-  "inspect -f '{{lower .Name}} {{upper .Name}} {{title .Name}} {{pad .Name 1 2}} {{truncate .Name 2}} {{split .Name \"r\"}} {{join .Args \",\"}}' fresh",
+  'inspect -f \'{{lower .Name}} {{upper .Name}} {{title .Name}} {{pad .Name 1 2}} {{truncate .Name 2}} {{split .Name "r"}} {{join .Args ","}}\' fresh',
   "inspect -f '{{printf \"%q %-8s| %05d %v\" .Name .Driver .State.ExitCode .State.Running}}{{println .Name}}' fresh",
   "inspect -f '{{.HostConfig.Binds}} {{.HostConfig.PidsLimit}} {{.HostConfig.Init}} {{.HostConfig.PortBindings}} {{.Mounts}}' fresh",
   "inspect -f '{{.Config.Healthcheck}} {{.Config.ExposedPorts}} {{.Config.Volumes}} {{.Config.Entrypoint}} {{.Config.OnBuild}} {{.Config.StopSignal}}' fresh",
@@ -353,7 +367,10 @@ same("what fails", [
 ]);
 
 describe("what changes things", () => {
-  const created = ["rm -f made", "create --name made --network none busybox sh -c 'trap exit TERM; sleep 1000 & wait'"];
+  const created = [
+    "rm -f made",
+    "create --name made --network none busybox sh -c 'trap exit TERM; sleep 1000 & wait'",
+  ];
   const started = [...created, "start made"];
   const cases: readonly (readonly [string, readonly string[]])[] = [
     ["start made nonexistent", created],
@@ -370,31 +387,22 @@ describe("what changes things", () => {
     ["container rm made nonexistent", created],
     ["rename made other && docker rm other", created],
     ["wait log tty", []],
-    ["create --name named --network none busybox && docker rm named", []],
+    ["create --name named --network none busybox true && docker rm named", []],
     ["create --rm --network none --name doomed busybox nonexistent && docker start doomed", []],
-    ["exec up true", ["pause up"]],
-    ["attach up", ["restart up", "pause up"]],
-    ["unpause up", []],
+    ["exec made true", [...started, "pause made"]],
+    ["attach made", [...started, "pause made"]],
+    ["unpause made", [...started, "pause made"]],
     ["tag busybox x/y:1 && docker rmi x/y:1", []],
     ["rmi x/y:1", ["tag busybox x/y:1"]],
     ["import -m hello -c 'CMD [\"sh\"]' busybox.tar imported:1 && docker rmi imported:1", []],
     ["import - imported:2 <busybox.tar && docker rmi imported:2", []],
   ];
-  test.each(cases)("%s", async (line, before) => {
-    // A container that cannot be paused twice is no reason to fail before the line itself.
-    await runWith("docker", "unpause up");
-    if (line.startsWith("unpause")) {
-      await compare(line, ["restart -t 0 up", "pause up"]);
-    } else if (before.includes("pause up")) {
-      await compare(line, ["restart -t 0 up", "pause up"]);
-    } else await compare(line, before);
-    await runWith("docker", "unpause up");
-  });
+  test.each(cases)("%s", (line, before) => compare(line, before));
 
   test("--cidfile", async () => {
     for (const program of ["docker", BERTH]) {
       const file = join(scratch, `cid-${program === BERTH}`);
-      const { stdout } = await runWith(program, `create --cidfile ${file} --network none busybox`);
+      const { stdout } = await runWith(program, `create --cidfile ${file} --network none busybox true`);
       expect(await Bun.file(file).text()).toBe(stdout.trim());
       await daemon.mustDocker("rm", stdout.trim());
     }
@@ -404,7 +412,7 @@ describe("what changes things", () => {
 same("top", ["top up", "top up -eo pid,comm", "top up -nonsense"]);
 
 same("system", [
-  "version --format '{{.Server.Version}} {{.Server.Os}} {{.Client.ApiVersion}} {{.Client.Arch}} {{.Client.Context}}'",
+  "version --format '{{.Server.Version}} {{.Server.Os}} {{.Client.APIVersion}} {{.Client.Arch}} {{.Client.Context}}'",
   "version --format '{{range .Server.Components}}{{.Name}} {{.Details.ApiVersion}}{{end}}'",
   "version --format '{{.Client.Nope'",
   "version --nonsense",
@@ -413,10 +421,6 @@ same("system", [
   "info --format '{{nope}}'",
   "info --format '{{.ServerVersion}} {{.ClientInfo.Context}}'",
   "system info -f '{{range .SecurityOptions}}{{.}};{{end}}'",
-  "events --since 1h --until 1ns --filter type=image",
-  "events --since 1h --until 1ns --filter type=image --format json",
-  "events --since 1h --until 1ns --filter type=image --format '{{.Type}} {{.Action}} {{.Status}} {{.ID}} {{.Actor.Attributes.name}} {{json .Actor}}'",
-  "events --since 1h --until 1ns --filter container=log",
   "events --since x",
   "events --until x --since 1h",
   "events -f x",
@@ -441,7 +445,9 @@ describe("layouts that name the client itself", () => {
   const shared = ({ code, stdout, stderr }: CommandResult) => {
     const lines = evenedText(stdout).split("\n");
     const [client = "", ...rest] = lines.join("\n").split("\n\n");
-    const labels = client.split("\n").map((line) => line.replace(/^( (?:Version|Go version|Git commit|Built): +).*/, "$1"));
+    const labels = client
+      .split("\n")
+      .map((line) => line.replace(/^( (?:Version|Go version|Git commit|Built): +).*/, "$1"));
     return { code, stderr: evenedText(stderr), stdout: [labels.join("\n"), ...rest].join("\n\n") };
   };
   test.each(["version", "info", "-H unix:///nonexistent.sock version", "-H unix:///nonexistent.sock info"])(
@@ -453,7 +459,9 @@ describe("layouts that name the client itself", () => {
   );
 
   test("--version", async () => {
-    expect((await runWith(BERTH, "--version")).stdout).toMatch(/^berth version \d+\.\d+\.\d+.*, build \w+\n$/);
+    expect((await runWith(BERTH, "--version")).stdout).toMatch(
+      /^berth version \d+\.\d+\.\d+.*, build \w+\n$/,
+    );
     expect((await runWith(BERTH, "version --client")).stdout).not.toContain("Server");
   });
 });
@@ -466,17 +474,24 @@ describe("--help", () => {
 
   /** Spelling and place of each flag: `-n, --last int`. What docker has and berth not is not asked for. */
   const flagsOf = (text: string) =>
-    [...text.matchAll(/^ {2}(-\w,|   ) (--[\w-]+(?: [\w-]+)?) {2,}/gm)].map(([, short, long]) => `${short} ${long}`);
+    [...text.matchAll(/^ {2}(-\w,| {3}) (--[\w-]+(?: [\w-]+)?) {2,}/gm)].map(
+      ([, short, long]) => `${short} ${long}`,
+    );
 
   test.each(COMMANDS)("%s: usage, aliases and every flag are Docker's", async (command) => {
-    const [theirs, ours] = [await runWith("docker", `${command} --help`), await runWith(BERTH, `${command} --help`)];
+    const [theirs, ours] = [
+      await runWith("docker", `${command} --help`),
+      await runWith(BERTH, `${command} --help`),
+    ];
     const head = (text: string) => evenedText(text).split("\n")[0];
     const aliases = (text: string) => /Aliases:\n(.*)\n/.exec(evenedText(text))?.[1];
     expect(ours.code).toBe(0);
     expect(head(ours.stdout)).toBe(head(theirs.stdout) as string);
     expect(aliases(ours.stdout)).toBe(aliases(theirs.stdout) as string);
     const own = command === "version" ? ["    --client"] : [];
-    const unknown = flagsOf(ours.stdout).filter((flag) => ![...flagsOf(theirs.stdout), ...own].includes(flag));
+    const unknown = flagsOf(ours.stdout).filter(
+      (flag) => ![...flagsOf(theirs.stdout), ...own].includes(flag),
+    );
     expect(unknown).toEqual([]);
     for (const line of ours.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
@@ -488,7 +503,9 @@ describe("--help", () => {
     expect((await runWith(BERTH, "ps -h")).stdout).toBe(
       `Flag shorthand -h has been deprecated, use --help\n${ps}`,
     );
-    expect((await runWith(BERTH, "container ps --help")).stdout).toStartWith("Usage:  berth container ls [OPTIONS]\n");
+    expect((await runWith(BERTH, "container ps --help")).stdout).toStartWith(
+      "Usage:  berth container ls [OPTIONS]\n",
+    );
     const { stdout, code } = await runWith(BERTH, "--help");
     expect(code).toBe(0);
     for (const word of ["run", "ps", "daemon", "hello", "container", "image", "system"]) {
@@ -509,7 +526,9 @@ describe("berth's own", () => {
   });
 
   test("detach keys that are none are refused before anything is created", async () => {
-    expect(await runWith(BERTH, "run --name keys --detach-keys nonsense --network none busybox true")).toEqual({
+    expect(
+      await runWith(BERTH, "run --name keys --detach-keys nonsense --network none busybox true"),
+    ).toEqual({
       code: 1,
       stdout: "",
       stderr: "invalid detach keys (nonsense)\n",
@@ -532,7 +551,7 @@ describe("berth's own", () => {
     await daemon.mustDocker("rmi", "hello-world");
   });
 
-  test("events of which the reader goes away", async () => {
+  test("a reader that goes away is no failure", async () => {
     const piped = `ps -a | head -1; ${BERTH} run --rm --network none busybox sh -c 'i=0; while [ $i -lt 9999 ]; do echo $i; i=$((i+1)); done' | head -1`;
     const { stdout, stderr } = await runWith(BERTH, piped);
     expect(stdout).toMatch(/^CONTAINER ID .*\n0\n$/);

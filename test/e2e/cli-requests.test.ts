@@ -52,7 +52,8 @@ function meaningful(value: unknown, field = ""): unknown {
     const entries = Object.entries(value).map(([key, item]) => [key, meaningful(item, key)] as const);
     const said = entries.filter(([, item]) => item !== undefined);
     // The members of a set have empty objects for values.
-    if (field === "Volumes" || field === "ExposedPorts") return entries.length === 0 ? undefined : Object.keys(value).sort();
+    if (field === "Volumes" || field === "ExposedPorts")
+      return entries.length === 0 ? undefined : Object.keys(value).sort();
     return said.length === 0 ? undefined : Object.fromEntries(said);
   }
   return value === null || value === "" || value === 0 || value === false ? undefined : value;

@@ -121,7 +121,7 @@ describe("SIGTERM", () => {
 describe("losses", () => {
   test("of berth-kernel: the daemon goes on with a new one", async () => {
     await sleeper("kept");
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 8; round++) {
       const children = readFileSync(`/proc/${daemon.pid}/task/${daemon.pid}/children`, "utf8")
         .trim()
         .split(" ");

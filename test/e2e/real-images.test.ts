@@ -209,7 +209,7 @@ describe("archives of skopeo", () => {
     ]);
     const { code, stdout } = await daemon.dockerWith({ input: new Uint8Array(bytes) }, "load");
     expect(code).toBe(0);
-    expect(stdout.match(/^Loaded image: .*/gm)?.sort()).toEqual(
+    expect([...(stdout.match(/^Loaded image: .*/gm) ?? [])].sort()).toEqual(
       ["example.org:5000/team/many:c", "many:a", "many:b", "many:more"].map(
         (name) => `Loaded image: ${name}`,
       ),

@@ -1,6 +1,6 @@
 import { defineCommand } from "../command.ts";
-import { CONTAINER_FLAGS } from "../container-flags.ts";
 import { createContainer } from "../container-creation.ts";
+import { CONTAINER_FLAGS } from "../container-flags.ts";
 
 export const create = defineCommand({
   arguments: "[OPTIONS] IMAGE [COMMAND] [ARG...]",

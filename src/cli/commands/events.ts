@@ -4,6 +4,7 @@ import { CliFailure } from "../failure.ts";
 import { FORMAT_HELP, filters, text } from "../flags.ts";
 import { TemplateError } from "../render/go-syntax.ts";
 import { compileTemplate } from "../render/go-template.ts";
+import { goJson } from "../render/go-values.ts";
 import { fixedTime } from "../render/times.ts";
 import { unixTime } from "../times.ts";
 
@@ -36,13 +37,14 @@ function timeOf(given: string | undefined): string | undefined {
   }
 }
 
-/** Lines of JSON are passed on as they are: nanoseconds since 1970 are more than a number holds. */
 function printer(format: string): (line: string) => string {
   if (format === "") return describe;
-  if (format === "json") return (line) => line;
+  if (format === "json") return (line) => wholeJson(line, JSON.parse(line));
   try {
-    const json = (value: unknown) =>
-      JSON.stringify(value instanceof Object && RAW in value ? value[RAW] : value);
+    const json = (value: unknown) => {
+      const line = value instanceof Object ? LINES.get(value) : undefined;
+      return line === undefined ? goJson(value) : wholeJson(line, JSON.parse(line));
+    };
     const render = compileTemplate(format, { typeName: "*events.Message", functions: { json } });
     render(fields(EMPTY));
     return (line) => render(fields(line));
@@ -57,14 +59,22 @@ const EMPTY =
 
 const nanoseconds = (line: string) => /"timeNano":(\d+)/.exec(line)?.[1] ?? "0";
 
-const RAW = Symbol("the message as it came");
+/** Nanoseconds since 1970 are more than a number holds: their digits are taken from the line. */
+function wholeJson(line: string, event: unknown): string {
+  return goJson(event).replace(/"timeNano":[\d.e+]+/, `"timeNano":${nanoseconds(line)}`);
+}
+
+/** The line that an object for templates was made of. */
+const LINES = new WeakMap<object, string>();
 
 /** The names that Docker's own type has for templates. */
-function fields(line: string): Record<string | symbol, unknown> {
+function fields(line: string): Record<string, unknown> {
   const event = JSON.parse(line) as EventMessage;
   const { status = "", id = "", from = "", Type, Action, Actor, scope, time } = event;
   const named = { Status: status, ID: id, From: from, Type, Action, Actor, Scope: scope, Time: time };
-  return { ...named, TimeNano: nanoseconds(line), [RAW]: event };
+  const whole = { ...named, TimeNano: nanoseconds(line) };
+  LINES.set(whole, line);
+  return whole;
 }
 
 function describe(line: string): string {

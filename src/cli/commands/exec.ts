@@ -40,7 +40,8 @@ export const exec = defineCommand({
     requireTerminal(context, stdin, tty);
     const variables = readKeyValueFiles(flags["env-file"], "plain");
     const size = tty ? context.terminal.size() : undefined;
-    const ConsoleSize: [number, number] | undefined = size === undefined ? undefined : [size.rows, size.columns];
+    const ConsoleSize: [number, number] | undefined =
+      size === undefined ? undefined : [size.rows, size.columns];
     const { Id: id } = await client.createExec(name, {
       AttachStdin: stdin,
       AttachStdout: attached,

@@ -35,9 +35,7 @@ export const images = defineCommand({
     const { format = "" } = flags;
     const wanted = {
       ...flags.filter,
-      ...(reference === undefined
-        ? {}
-        : { reference: { ...flags.filter?.reference, [reference]: true } }),
+      ...(reference === undefined ? {} : { reference: { ...flags.filter?.reference, [reference]: true } }),
     };
     const found = await context.client.listImages({
       all: flags.all === true || undefined,
@@ -52,7 +50,14 @@ export const images = defineCommand({
     }
     const listing: Listing = {
       titles: TITLES,
-      columns: ["Repository", "Tag", ...(flags.digests === true ? ["Digest"] : []), "ID", "CreatedSince", "Size"],
+      columns: [
+        "Repository",
+        "Tag",
+        ...(flags.digests === true ? ["Digest"] : []),
+        "ID",
+        "CreatedSince",
+        "Size",
+      ],
       typeName: "*formatter.imageContext",
       complaints: ["template parsing error", "template parsing error"],
     };

@@ -106,8 +106,7 @@ function launchFailure(error: unknown): unknown {
 
 /** Docker's CLI reads the exit code of a program that could not be started out of the daemon's message. */
 export function launchFailureCode(message: string): 125 | 126 | 127 {
-  const missing =
-    /executable file not found|no such file or directory|system cannot find the file specified/;
+  const missing = /executable file not found|no such file or directory|system cannot find the file specified/;
   if (missing.test(message)) return 127;
   return /permission denied|is a directory/.test(message) ? 126 : 125;
 }

@@ -109,5 +109,7 @@ function componentRows({ Name, Version, Details = {} }: Component): string {
 
 function rows(indent: number, pairs: readonly (readonly [string, string | undefined])[]): string {
   const pad = " ".repeat(indent);
-  return pairs.map(([name, value]) => `${pad}${`${name}:`.padEnd(20 - indent - 1)} ${value ?? ""}\n`).join("");
+  return pairs
+    .map(([name, value]) => `${pad}${`${name}:`.padEnd(20 - indent - 1)} ${value ?? ""}\n`)
+    .join("");
 }

@@ -1,4 +1,4 @@
-import { GoNull, goQuote, goString, truth } from "./go-values.ts";
+import { GoNull, goJson, goQuote, goString, truth } from "./go-values.ts";
 
 export type GoFunction = (...args: readonly unknown[]) => unknown;
 
@@ -23,7 +23,7 @@ const number = (value: unknown): number => {
 
 /** What Docker gives every template. */
 const DOCKER_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
-  json: (value) => JSON.stringify(value instanceof GoNull ? null : (value ?? null)),
+  json: (value) => goJson(value instanceof GoNull ? null : value),
   join: (list, separator) => {
     if (list instanceof GoNull || list === null || list === undefined) return "";
     if (Array.isArray(list)) return list.map(goString).join(text(separator));
@@ -158,7 +158,8 @@ function formatted(format: string, args: readonly unknown[]): string {
 
 function verbText(verb: string, value: unknown, precision: string | undefined): string {
   if (verb === "q") return goQuote(goString(value));
-  if (verb === "x") return typeof value === "number" ? value.toString(16) : Buffer.from(goString(value)).toString("hex");
+  if (verb === "x")
+    return typeof value === "number" ? value.toString(16) : Buffer.from(goString(value)).toString("hex");
   if (verb === "f" && typeof value === "number") return value.toFixed(Number(precision ?? "6"));
   if (verb === "d" && typeof value !== "number") return `%!d(${typeof value}=${goString(value)})`;
   const plain = goString(value);

@@ -5,7 +5,12 @@ export type Operand =
   | { readonly kind: "dot" }
   | { readonly kind: "nil" }
   | { readonly kind: "literal"; readonly value: string | number | boolean }
-  | { readonly kind: "field"; readonly base: Operand | undefined; readonly names: readonly string[]; readonly at: number }
+  | {
+      readonly kind: "field";
+      readonly base: Operand | undefined;
+      readonly names: readonly string[];
+      readonly at: number;
+    }
   | { readonly kind: "variable"; readonly name: string }
   | { readonly kind: "function"; readonly name: string }
   | { readonly kind: "pipeline"; readonly pipeline: Pipeline };
@@ -287,16 +292,19 @@ class PipelineParser {
   #base(token: Token): Operand {
     if (token.kind === "dot") return { kind: "dot" };
     if (token.kind === "variable") {
-      if (!this.variables.has(token.text)) throw this.fail(`undefined variable ${JSON.stringify(token.text)}`);
+      if (!this.variables.has(token.text))
+        throw this.fail(`undefined variable ${JSON.stringify(token.text)}`);
       return { kind: "variable", name: token.text };
     }
     if (token.kind === "string") return { kind: "literal", value: unquote(token.text, this.fail) };
     if (token.kind === "number") return { kind: "literal", value: Number(token.text) };
     if (token.text === "(") return { kind: "pipeline", pipeline: this.pipeline(true) };
     if (token.kind !== "word") throw this.fail(`unexpected ${describe(token)} in ${this.context}`);
-    if (token.text === "true" || token.text === "false") return { kind: "literal", value: token.text === "true" };
+    if (token.text === "true" || token.text === "false")
+      return { kind: "literal", value: token.text === "true" };
     if (token.text === "nil") return { kind: "nil" };
-    if (!this.functions.has(token.text)) throw this.fail(`function ${JSON.stringify(token.text)} not defined`);
+    if (!this.functions.has(token.text))
+      throw this.fail(`function ${JSON.stringify(token.text)} not defined`);
     return { kind: "function", name: token.text };
   }
 

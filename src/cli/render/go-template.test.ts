@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
-import { renderTemplate } from "./go-template.ts";
+import { compileTemplate } from "./go-template.ts";
+
+const renderTemplate = (template: string, data: unknown) => compileTemplate(template)(data);
 
 const DATA = {
   Name: "/web",
@@ -21,7 +23,7 @@ test.each([
   ['{{join .Config.Env ","}}', "A=1,B=2"],
   ["{{.Name | upper}}", "/WEB"],
   ['{{index .Config.Labels "com.x"}}', "y"],
-  ['{{index .Config.Labels "none"}}', "<no value>"],
+  ['{{index .Config.Labels "none"}}', ""],
   ["{{len .Config.Env}}", "2"],
   ["{{with .State}}{{.Pid}} {{$.Name}}{{end}}", "12 /web"],
   ["{{.Config.Labels}}", "map[com.x:y]"],

@@ -1,6 +1,23 @@
 import { CallError, FUNCTION_NAMES, FUNCTIONS, type GoFunction } from "./go-functions.ts";
-import { type Block, type Command, type Node, type Operand, type Pipeline, parseTemplate, TemplateError } from "./go-syntax.ts";
-import { absentField, GoNull, goString, isMapField, nullOf, truth } from "./go-values.ts";
+import {
+  type Block,
+  type Command,
+  type Node,
+  type Operand,
+  type Pipeline,
+  parseTemplate,
+  TemplateError,
+} from "./go-syntax.ts";
+import {
+  absentField,
+  GoNull,
+  goString,
+  isMapField,
+  nullOf,
+  sortedMap,
+  truth,
+  wireName,
+} from "./go-values.ts";
 
 export interface TemplateOptions {
   /** Stands in messages. */
@@ -181,11 +198,7 @@ class Evaluation {
     }
   }
 
-  #field(
-    operand: Extract<Operand, { kind: "field" }>,
-    dot: unknown,
-    args: readonly unknown[],
-  ): unknown {
+  #field(operand: Extract<Operand, { kind: "field" }>, dot: unknown, args: readonly unknown[]): unknown {
     let value = operand.base === undefined ? dot : this.#operand(operand.base, dot);
     for (const name of operand.names) {
       value = this.#member(value, name, operand);
@@ -214,11 +227,11 @@ class Evaluation {
         `can't evaluate field ${name} in type ${Array.isArray(value) ? "[]interface {}" : typeof value}`,
       );
     }
-    if (Object.hasOwn(value, name)) {
-      const found = (value as Record<string, unknown>)[name];
+    const key = wireName(value, name);
+    if (key !== undefined) {
+      const found = (value as Record<string, unknown>)[key];
       if (found === null) return nullOf(name);
-      if (typeof found === "object" && isMapField(name)) this.#maps.add(found);
-      return found;
+      return typeof found === "object" && isMapField(name) ? this.#map(found) : found;
     }
     if (this.#maps.has(value)) return undefined;
     const absent = typeName === undefined ? absentField(name) : undefined;
@@ -230,6 +243,13 @@ class Evaluation {
         ? `map has no entry for key ${JSON.stringify(name)}`
         : `can't evaluate field ${name} in type ${typeName}`,
     );
+  }
+
+  #map(found: object | null): unknown {
+    if (found === null || Array.isArray(found)) return found;
+    const map = sortedMap(found as Record<string, unknown>);
+    this.#maps.add(map);
+    return map;
   }
 
   #failure(at: number, where: string, message: string): TemplateError {

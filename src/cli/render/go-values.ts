@@ -5,11 +5,27 @@
  * that a record lacks is a mistake of the template's.
  */
 const MAP_FIELDS = new Set(
-  ("Annotations Attributes Data DriverOpts ExposedPorts GenericResources Labels Networks " +
-    "Options PortBindings Ports StorageOpt Sysctls Tmpfs Volumes Runtimes IndexConfigs Details").split(" "),
+  (
+    "Annotations Attributes Data DriverOpts ExposedPorts GenericResources Labels Networks " +
+    "Options PortBindings Ports StorageOpt Sysctls Tmpfs Volumes Runtimes IndexConfigs Details"
+  ).split(" "),
 );
 
 export const isMapField = (name: string) => MAP_FIELDS.has(name);
+
+/** The same with its keys in order, as Go prints and encodes maps. */
+export function sortedMap<T>(map: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** JSON as Go's encoder writes it: maps in the order of their keys, records in that of their fields. */
+export function goJson(value: unknown): string {
+  return JSON.stringify(value ?? null, (key, item) =>
+    isMapField(key) && typeof item === "object" && item !== null && !Array.isArray(item)
+      ? sortedMap(item)
+      : item,
+  );
+}
 
 /** Fields that are pointers in Docker's types: unset, they print as `<nil>` where lists print as `[]`. */
 const POINTERS = new Set(
@@ -17,6 +33,34 @@ const POINTERS = new Set(
     " ",
   ),
 );
+
+/** Docker's templates know fields by the names of its Go types, where JSON spells them otherwise. */
+const WIRE_NAMES: Readonly<Record<string, string>> = {
+  APIVersion: "ApiVersion",
+  CPUCfsPeriod: "CpuCfsPeriod",
+  CPUCfsQuota: "CpuCfsQuota",
+  CPUCount: "CpuCount",
+  CPUPercent: "CpuPercent",
+  CPUPeriod: "CpuPeriod",
+  CPUQuota: "CpuQuota",
+  CPURealtimePeriod: "CpuRealtimePeriod",
+  CPURealtimeRuntime: "CpuRealtimeRuntime",
+  CPUShares: "CpuShares",
+  DNS: "Dns",
+  DNSOptions: "DnsOptions",
+  DNSSearch: "DnsSearch",
+  HTTPProxy: "HttpProxy",
+  HTTPSProxy: "HttpsProxy",
+  ID: "Id",
+  NanoCPUs: "NanoCpus",
+};
+
+/** The key of `record` that a template means by `name`; undefined when it has none. */
+export function wireName(record: object, name: string): string | undefined {
+  if (Object.hasOwn(record, name)) return name;
+  const other = WIRE_NAMES[name];
+  return other !== undefined && Object.hasOwn(record, other) ? other : undefined;
+}
 
 /** What stands for JSON's null, or for a field that is left out when empty, when it is printed. */
 export class GoNull {
@@ -35,9 +79,9 @@ export function nullOf(field: string): GoNull {
 /** Fields that are left out of an answer when they are empty: a template may name them all the same. */
 const OPTIONAL: Readonly<Record<string, readonly string[]>> = {
   pointer: ["Health", "Healthcheck", "Init", "SizeRootFs", "SizeRw", "StopTimeout"],
-  map: ["Annotations", "ExposedPorts", "StorageOpt", "Sysctls", "Tmpfs"],
-  list: ["Mounts", "Shell", "RepoTags", "RepoDigests", "Warnings"],
-  text: ["ArgsEscaped", "MacAddress", "Runtime", "StopSignal", "Variant", "OsVersion", "Comment", "Author"],
+  map: ["Annotations", "ExposedPorts", "Labels", "StorageOpt", "Sysctls", "Tmpfs", "Volumes"],
+  list: ["Cmd", "Entrypoint", "Env", "Mounts", "OnBuild", "RepoDigests", "RepoTags", "Shell", "Warnings"],
+  text: "Author Comment MacAddress OsVersion Runtime StopSignal User Variant WorkingDir".split(" "),
 };
 
 /** What a field is that an answer may leave out; undefined for one that no answer has. */

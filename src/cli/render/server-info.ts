@@ -13,8 +13,7 @@ export function serverInfo(view: InfoView): string {
   ].join("\n");
 }
 
-const line = (indent: number, name: string, value: unknown) =>
-  `${" ".repeat(indent)}${name}: ${value ?? ""}`;
+const line = (indent: number, name: string, value: unknown) => `${" ".repeat(indent)}${name}: ${value ?? ""}`;
 /** Left out where there is nothing to say. */
 const some = (indent: number, name: string, value: unknown) =>
   value === "" || value === undefined || value === null ? [] : [line(indent, name, value)];
@@ -111,7 +110,10 @@ function settings(view: InfoView): string[] {
     ...texts(registry.InsecureRegistryCIDRs),
   ];
   const mirrors = texts(registry.Mirrors);
-  const list = (title: string, items: readonly string[]) => [` ${title}:`, ...items.map((item) => `  ${item}`)];
+  const list = (title: string, items: readonly string[]) => [
+    ` ${title}:`,
+    ...items.map((item) => `  ${item}`),
+  ];
   const known = indexes.length > 0 || insecure.length > 0;
   return [
     ...some(1, "HTTP Proxy", view.HttpProxy),

@@ -93,7 +93,7 @@ export function parseMount(text: string): MountRequest {
 
 function checkMount(mount: MountRequest): void {
   const { Type = "", BindOptions, VolumeOptions, ImageOptions, TmpfsOptions } = mount;
-  if (Type as string === "") throw new ValueError("type is required");
+  if ((Type as string) === "") throw new ValueError("type is required");
   if (mount.Target === undefined || mount.Target === "") throw new ValueError("target is required");
   const foreign: readonly (readonly [string, object | undefined])[] = [
     ["bind", BindOptions],
@@ -106,11 +106,15 @@ function checkMount(mount: MountRequest): void {
     throw new ValueError(`cannot mix '${wrong[0]}-*' options with mount type '${Type}'`);
   }
   if (BindOptions?.ReadOnlyNonRecursive === true && mount.ReadOnly !== true) {
-    throw new ValueError("option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction");
+    throw new ValueError(
+      "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction",
+    );
   }
   if (BindOptions?.ReadOnlyForceRecursive !== true) return;
   if (mount.ReadOnly !== true) {
-    throw new ValueError("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction");
+    throw new ValueError(
+      "option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction",
+    );
   }
   if (BindOptions.Propagation !== "rprivate") {
     throw new ValueError(

@@ -46,18 +46,18 @@ export function parseSwap(text: string): number {
   return text === "-1" ? -1 : parseBytes(text);
 }
 
-/** `1.5`, `3/2` → billionths of a processor. */
+/** `1.5`, `3/2`, `5e-1` → billionths of a processor. Reckoned in whole numbers: a double would round. */
 export function parseCpus(text: string): number {
-  const match = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\/(\d+))?$/.exec(text);
-  if (match === null || match[2] === "0")
+  const match = /^([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d{1,3}))?(?:\/(\d+))?$/.exec(text);
+  const [, sign, whole = "", fraction = "", exponent = "0", divisor = "1"] = match ?? [];
+  if (match === null || whole + fraction === "" || /^0+$/.test(divisor)) {
     throw new ValueError(`failed to parse ${text} as a rational number`);
-  const nano = (Number(match[1]) * 1e9) / Number(match[2] ?? "1");
-  const whole = Math.round(nano);
-  // A double keeps some sixteen digits: what is off by more was finer than a billionth.
-  if (Math.abs(nano - whole) > 1e-6 * Math.max(1, Math.abs(whole))) {
-    throw new ValueError("value is too precise");
   }
-  return whole;
+  const power = 9 - fraction.length + Number(exponent);
+  const digits = BigInt(whole + fraction) * 10n ** BigInt(Math.max(0, power));
+  const below = BigInt(divisor) * 10n ** BigInt(Math.max(0, -power));
+  if (digits % below !== 0n) throw new ValueError("value is too precise");
+  return Number(digits / below) * (sign === "-" ? -1 : 1);
 }
 
 const NANOSECONDS: Readonly<Record<string, number>> = {

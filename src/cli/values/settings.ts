@@ -22,7 +22,8 @@ export function checkLabel(text: string): string {
   return text;
 }
 
-const IPC_SYSCTLS = "kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall kernel.shmmax kernel.shmmni kernel.shm_rmid_forced";
+const IPC_SYSCTLS =
+  "kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall kernel.shmmax kernel.shmmni kernel.shm_rmid_forced";
 
 /** For --sysctl: those of a container's own namespaces. */
 export function checkSysctl(text: string): string {
@@ -32,7 +33,8 @@ export function checkSysctl(text: string): string {
   return text;
 }
 
-const ULIMITS = "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack";
+const ULIMITS =
+  "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack";
 
 /** `nofile=1024[:2048]`; -1 is no limit. */
 export function parseUlimit(text: string): Ulimit {
@@ -41,13 +43,13 @@ export function parseUlimit(text: string): Ulimit {
   if (!ULIMITS.split(" ").includes(name)) throw new ValueError(`invalid ulimit type: ${name}`);
   const limits = value.split(":");
   if (limits.length > 2) {
-    throw new ValueError(`too many limit value arguments - ${value}, can only have up to two, \`soft[:hard]\``);
+    throw new ValueError(
+      `too many limit value arguments - ${value}, can only have up to two, \`soft[:hard]\``,
+    );
   }
   const [soft = 0, hard = soft] = limits.map(ulimitNumber);
   if (hard !== -1 && (soft > hard || soft === -1)) {
-    throw new ValueError(
-      `ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`,
-    );
+    throw new ValueError(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
   }
   return { Name: name, Soft: soft, Hard: hard };
 }

@@ -37,12 +37,17 @@ export class LogReader {
     this.#nowNs = nowNs;
   }
 
+  /** Opens the log for a later read() or follow(): what is open stays readable when the container is removed. */
+  open(tail: number | undefined): Promise<LogTrail> {
+    return LogTrail.open(this.#path, tail);
+  }
+
   /**
    * What is in the log now, oldest first, one chunk for each entry. `tail` counts entries of both streams before any other
    * selection, as Docker does. Ends early, without an error, when the signal is raised.
    */
-  async *read(options: LogReadOptions, signal: AbortSignal): AsyncGenerator<OutputChunk> {
-    const trail = await LogTrail.open(this.#path, options.tail);
+  async *read(options: LogReadOptions, signal: AbortSignal, opened?: LogTrail): AsyncGenerator<OutputChunk> {
+    const trail = opened ?? (await this.open(options.tail));
     try {
       yield* selected(trail.snapshot(), options, signal);
     } finally {
@@ -58,13 +63,14 @@ export class LogReader {
     options: LogReadOptions,
     writer: LogWriter,
     signal: AbortSignal,
+    opened?: LogTrail,
   ): AsyncGenerator<OutputChunk> {
     const { untilNs } = options;
     const leftMs = untilNs === undefined ? undefined : Number((untilNs - this.#nowNs()) / NS_PER_MS) + 1;
     const wake = new LogWake(this.#path, () => writer.changed(), signal, leftMs);
-    let trail: LogTrail | undefined;
+    let trail = opened;
     try {
-      trail = await LogTrail.open(this.#path, options.tail);
+      trail ??= await this.open(options.tail);
       for (;;) {
         wake.arm();
         // Asked before the look at the files: when the writer stops during it, there is one more round.

@@ -89,6 +89,20 @@ describe("logs", () => {
     expect(await read()).toEqual(["0", "1", "2", "3", "4", "5", "6", "7"]);
   });
 
+  test("whoever has been answered reads to the end, though the container is removed", async () => {
+    writeFileSync(`${path}.1`, many(0, 2));
+    writeFileSync(path, many(2, 3));
+    const opened = [await open(), await open(FOLLOW)];
+    appendFileSync(path, many(3, 4));
+    container.stop();
+    rmSync(path);
+    rmSync(`${path}.1`);
+    expect(await Promise.all(opened.map(rest))).toEqual([
+      ["0", "1", "2"],
+      ["0", "1", "2", "3"],
+    ]);
+  });
+
   test("no file and no directory: nothing was ever logged", async () => {
     expect(await read()).toEqual([]);
     path = join(directory, "none", "x-json.log");

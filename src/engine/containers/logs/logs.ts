@@ -34,9 +34,11 @@ export function createLogs({ directory, logPathOf }: LogsDependencies): Containe
       throw new EngineError("unimplemented", "configured logging driver does not support reading");
     }
     const reader = new LogReader(logPathOf(live.id));
+    // Before the answer's head: docker-py removes the container of a run as soon as it has that and the exit code.
+    const opened = await reader.open(options.tail);
     const entries = options.follow
-      ? reader.follow(options, writerOf(live), signal)
-      : reader.read(options, signal);
+      ? reader.follow(options, writerOf(live), signal, opened)
+      : reader.read(options, signal, opened);
     return { tty: config.Tty === true, entries };
   };
 }
