@@ -114,7 +114,7 @@ export class EngineClient {
     signal?: AbortSignal,
   ): Promise<{ result: Promise<ContainerWaitView> }> {
     const response = await this.#call("POST", container(ref, "wait"), { condition }, { signal });
-    const result = response.text().then((text) => JSON.parse(text) as ContainerWaitView);
+    const result = response.text().then((text) => parseAnswer<ContainerWaitView>(text));
     // Whoever asked may fail before it awaits the result.
     result.catch(() => {});
     return { result };
@@ -209,7 +209,7 @@ export class EngineClient {
     body?: object,
   ): Promise<T> {
     const response = await this.#call(method, path, query, body === undefined ? {} : { json: body });
-    return JSON.parse(await response.text()) as T;
+    return parseAnswer<T>(await response.text());
   }
 
   async #call(
@@ -254,6 +254,15 @@ function withQuery(path: string, query: Query): string {
     }
   }
   return result;
+}
+
+/** A daemon that ends in the middle leaves half an answer, or none. */
+function parseAnswer<T>(text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new EngineError("unavailable", "the daemon's answer broke off", { cause: error });
+  }
 }
 
 async function errorOf(response: TransportResponse): Promise<EngineError> {
