@@ -110,13 +110,17 @@ static void leave_standard_numbers(struct start *start)
 		;
 }
 
-/* What a program must not inherit from us; handlers were reset by CLONE_CLEAR_SIGHAND, ignored signals were not. */
+/*
+ * What a program must not inherit from us; handlers were reset by CLONE_CLEAR_SIGHAND, ignored signals were not. By the system
+ * call itself: the C library refuses to touch the two signals that it keeps for its threads, and those can be ignored too.
+ */
 static void reset_signals(void)
 {
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	/* struct sigaction of the kernel: handler (0 is SIG_DFL), flags, restorer, mask. */
+	unsigned long action[4] = {0};
 
 	for (int number = 1; number < NSIG; number++)
-		sigaction(number, &action, NULL);
+		syscall(SYS_rt_sigaction, number, action, NULL, sizeof action[3]);
 }
 
 /* The single-threaded process forks: 0 in the child. `parent` is the flag CLONE_PARENT or 0. */

@@ -24,6 +24,11 @@
 #define LOWEST_OWN 10
 #define SHIM_LISTENER 3
 #define SOCKET_NAME "shim.sock"
+/*
+ * As many connections as a shim serves (CONNECTIONS_MAX in shim.h) may come at once: the daemon does not block in
+ * connect(2), which then fails with EAGAIN when the queue is full.
+ */
+#define BACKLOG 256
 
 static void close_fd(int *fd)
 {
@@ -82,7 +87,7 @@ static int listen_here(const char **step)
 		return -1;
 	*step = "listen";
 	result = -1;
-	if (listen(listener, 128) == 0)
+	if (listen(listener, BACKLOG) == 0)
 		result = fcntl(listener, F_DUPFD_CLOEXEC, LOWEST_OWN);
 	if (result < 0) {
 		error = errno;

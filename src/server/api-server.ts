@@ -195,7 +195,7 @@ class HttpApiServer implements ApiServer {
       abort();
     });
     // Listened for in this very turn: a body that comes with the head is lost otherwise.
-    const body = readBody(request);
+    const body = readBody(request, this.#shutdown.signal);
     let exchange: UpgradeExchange | undefined;
     try {
       const [{ name, head }, bytes] = [this.#locate(request), await body];

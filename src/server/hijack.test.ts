@@ -366,3 +366,17 @@ test("closing ends what is open and lets nobody in", async () => {
   connect(server.path).on("error", refused.resolve);
   expect((await refused.promise).message).toContain("ENOENT");
 });
+
+test("closing does not wait for bodies that never come", async () => {
+  using ordinary = server.connect();
+  ordinary.send("POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 100\r\n\r\n{");
+  using upgrading = server.connect();
+  upgrading.send(`${execHead("exec", `{"Detach":false,${" ".repeat(100)}}`)}{`);
+  // Two round trips: both heads have been read by then.
+  await server.get("/_ping");
+  await server.get("/_ping");
+  const before = performance.now();
+  await server.server.close({ graceMs: 20_000 });
+  expect(performance.now() - before).toBeLessThan(5000);
+  await Promise.all([ordinary.untilEnd(), upgrading.untilEnd()]);
+});

@@ -66,7 +66,7 @@ export class HttpExchange implements Exchange, HijackExchange {
 
   async readJson<T>(shape: Shape<T>, name: string): Promise<T | undefined> {
     this.#bodyWasRead = true;
-    return decodeJson(this.headers, await readBody(this.body), shape, name);
+    return decodeJson(this.headers, await readBody(this.body, this.#shutdown), shape, name);
   }
 
   json(status: number, value: unknown): void {

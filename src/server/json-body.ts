@@ -8,9 +8,20 @@ export const MAX_JSON_BYTES = 4 * 1024 * 1024;
 
 /**
  * Reads a whole body. Call it before the first `await` of a handler: a body that nobody listens for may be lost when the
- * connection is upgraded. Throws invalid for one that is too large or ends early.
+ * connection is upgraded. Throws invalid for one that is too large or ends early, also by the `shutdown` of the server,
+ * which breaks the connection: nobody waits for a client that may never send the rest.
  */
-export function readBody(request: IncomingMessage, limit: number = MAX_JSON_BYTES): Promise<Buffer> {
+export function readBody(
+  request: IncomingMessage,
+  shutdown: AbortSignal,
+  limit: number = MAX_JSON_BYTES,
+): Promise<Buffer> {
+  const stop = () => request.destroy();
+  shutdown.addEventListener("abort", stop, { once: true });
+  return wholeBody(request, limit).finally(() => shutdown.removeEventListener("abort", stop));
+}
+
+function wholeBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const announced = Number(request.headers["content-length"] ?? Number.NaN);
     const chunks: Buffer[] = [];

@@ -285,22 +285,17 @@ describe("pipes", () => {
     expect(stdout.endsWith("\n0123456789abcdef")).toBe(true);
   });
 
-  test("exec and attach pass input on to its end", async () => {
-    await daemon.mustDocker(
-      "run",
-      "-di",
-      "--name",
-      "reader",
-      ...NONE,
-      BUSYBOX,
-      ...shell("read x; read y; echo $x $y; exit 7"),
-    );
+  test("exec and start -ai pass input on to its end", async () => {
+    const program = shell("cat; echo end; exit 7");
+    await daemon.mustDocker("create", "-i", "--name", "reader", ...NONE, BUSYBOX, ...program);
     const input = { input: "one\ntwo\n", env };
-    const exec = [BERTH, "exec", "-i", "reader", ...shell("cat; echo three; exit 5")];
-    expect(await runCommand(exec, input)).toEqual({ code: 5, stdout: "one\ntwo\nthree\n", stderr: "" });
-    const attached = await runCommand([BERTH, "attach", "reader"], input);
-    expect(attached).toEqual({ code: 7, stdout: "one two\n", stderr: "" });
+    const started = await runCommand([BERTH, "start", "-ai", "reader"], input);
+    expect(started).toEqual({ code: 7, stdout: "one\ntwo\nend\n", stderr: "" });
     await remove("reader");
+    await daemon.mustDocker("run", "-d", "--name", "host", ...NONE, BUSYBOX, "sleep", "1000");
+    const exec = [BERTH, "exec", "-i", "host", ...shell("cat; echo three; exit 5")];
+    expect(await runCommand(exec, input)).toEqual({ code: 5, stdout: "one\ntwo\nthree\n", stderr: "" });
+    await remove("host");
   });
 
   test("Ctrl-D at a terminal ends the input of a program without one", async () => {
