@@ -41,11 +41,11 @@ async function main(argv: readonly string[]): Promise<number> {
   });
 }
 
-/** `-H`, then DOCKER_HOST, so that scripts made for Docker reach the same daemon. Throws CliFailure. */
+/** `-H`, then DOCKER_HOST, so that scripts made for Docker reach the same daemon, then BERTH_HOST. Throws CliFailure. */
 function daemonAddress(host: string | undefined): DaemonAddress {
-  const { DOCKER_HOST, DOCKER_TLS_VERIFY } = process.env;
+  const { BERTH_HOST, DOCKER_HOST, DOCKER_TLS_VERIFY } = process.env;
   try {
-    const address = parseDaemonAddress(host || DOCKER_HOST || DEFAULT_HOST);
+    const address = parseDaemonAddress(host || DOCKER_HOST || BERTH_HOST || DEFAULT_HOST);
     if (address.kind === "tcp" && DOCKER_TLS_VERIFY) {
       // Never in the clear where the caller asked for encryption.
       throw new EngineError("unimplemented", "connections over TLS are not available in berth yet");

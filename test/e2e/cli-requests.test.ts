@@ -46,6 +46,8 @@ function meaningful(value: unknown, field = ""): unknown {
   if (JSON.stringify(value) === SILENT[field]) return undefined;
   if (Array.isArray(value)) {
     const items = value.map((item) => (typeof item === "object" ? (meaningful(item) ?? {}) : item));
+    // Docker's order of the variables is that of a Go map: another one each time.
+    if (field === "Env") items.sort();
     return items.length === 0 ? undefined : items;
   }
   if (typeof value === "object" && value !== null) {
@@ -72,8 +74,10 @@ function normalized(request: unknown): unknown {
   const { MaskedPaths, ReadonlyPaths } = body.HostConfig;
   const unmasked = [MaskedPaths, ReadonlyPaths].map((paths) => (Array.isArray(paths) ? paths : undefined));
   // An entrypoint of one empty text takes the image's away: it is not nothing.
-  const { Entrypoint } = body as unknown as { Entrypoint: unknown };
-  return { ...rest, body: meaningful(body), unmasked, Entrypoint };
+  const { Entrypoint, Env } = body as unknown as { Entrypoint: unknown; Env: string[] | null };
+  // Docker's client passes them through a map of Go's, whose order is another each time.
+  const sorted = { ...body, Env: Env === null ? null : [...(Env ?? [])].sort() };
+  return { ...rest, body: meaningful(sorted), unmasked, Entrypoint };
 }
 
 const LINES: readonly string[] = [
