@@ -49,7 +49,7 @@ VERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' package.json)
 COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 SOURCES := $(shell find src -name '*.ts' -not -name '*.test.ts')
 
-dist/berth: node_modules/.package-lock.json $(NATIVE) $(SOURCES)
+dist/berth: Makefile node_modules/.package-lock.json $(NATIVE) $(SOURCES)
 	# Without the autoloads: a program that root runs anywhere must not read the settings of the directory it is run in.
 	$(BUN) build --compile --bytecode --minify src/main/cli.ts --outfile $@ \
 	  --no-compile-autoload-bunfig --no-compile-autoload-dotenv \

@@ -3,63 +3,17 @@
  * compared. Only what must differ is evened out: the program's name, ids and times.
  */
 import { beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BERTH } from "../support/daemon.ts";
-import { NONE, withDaemon } from "../support/fixture.ts";
-import { type CommandResult, mustRun, runCommand } from "../support/run-command.ts";
+import { withDaemon } from "../support/fixture.ts";
+import { bothResults, prepare, runLine } from "./cli-comparison.ts";
 
-const { daemon, scratch } = withDaemon();
-
-beforeAll(async () => {
-  const run = (...args: readonly string[]) => daemon.mustDocker("run", ...args);
-  const chatter = "echo one; echo two >&2; echo three";
-  await daemon.mustDocker("create", "--name", "fresh", ...NONE, "busybox", "true");
-  await run("-d", "--name", "up", ...NONE, "busybox", "sleep", "100000");
-  await run("--name", "log", ...NONE, "-l", "a=b", "-l", "c.d-e=f", "busybox", "sh", "-c", chatter);
-  await run("-t", "--name", "tty", ...NONE, "busybox", "sh", "-c", chatter);
-  const tar = join(scratch, "busybox.tar");
-  await daemon.mustDocker("import", "-c", "CMD sh", tar, "registry.example:5000/team/box:1.0");
-  writeFileSync(join(scratch, "env"), "A=1\nHOME\n");
-  writeFileSync(join(scratch, "bad-env"), "A B=1\n");
-  writeFileSync(join(scratch, "empty"), "");
-}, 60_000);
-
-/** The rest of a line is the shell's: quotes, redirections. */
-function runWith(program: string, line: string): Promise<CommandResult> {
-  const env = { DOCKER_HOST: daemon.host, DOCKER_CONFIG: scratch, GIVEN: "by the caller" };
-  return runCommand(["sh", "-c", `${program} ${line}`], { env, cwd: scratch });
-}
-
-function evened({ code, stdout, stderr }: CommandResult): CommandResult {
-  return { code, stdout: evenedText(stdout), stderr: evenedText(stderr) };
-}
-
-function evenedText(text: string): string {
-  return (
-    text
-      // The daemon's message, a second time in the client's own log: said once by berth.
-      .replace(/^time="[^"]*" level=error msg="Error waiting for container: .*\n/gm, "")
-      // A slip of the pen in docker 28.
-      .replaceAll("SRun '", "Run '")
-      .replaceAll("Docker", "berth")
-      .replaceAll("docker", "berth")
-      .replace(/\b[0-9a-f]{64}\b/g, "ID-OF-64")
-      .replace(/\b[0-9a-f]{12}\b/g, "ID-OF-12")
-      .replace(/\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z| \+0000 UTC)/g, "A TIME")
-      .replace(/(?:Less than a second|About an? \w+|\d+ (?:second|minute)s?)(?: ago)? +/g, "A WHILE ")
-      .replace(/(?:Less than a second|About an? \w+|\d+ (?:second|minute)s?)/g, "A WHILE")
-  );
-}
+const fixture = withDaemon();
+beforeAll(() => prepare(fixture), 60_000);
 
 async function compare(line: string, before: readonly string[] = []): Promise<void> {
-  const results: CommandResult[] = [];
-  for (const program of ["docker", BERTH]) {
-    for (const step of before)
-      await mustRun(["sh", "-c", `docker ${step}`], { env: { DOCKER_HOST: daemon.host } });
-    results.push(evened(await runWith(program, line)));
-  }
-  expect(results[1]).toEqual(results[0] as CommandResult);
+  const [theirs, ours] = await bothResults(fixture, line, before);
+  expect(ours).toEqual(theirs);
 }
 
 const same = (name: string, lines: readonly string[]) =>
@@ -401,10 +355,14 @@ describe("what changes things", () => {
 
   test("--cidfile", async () => {
     for (const program of ["docker", BERTH]) {
-      const file = join(scratch, `cid-${program === BERTH}`);
-      const { stdout } = await runWith(program, `create --cidfile ${file} --network none busybox true`);
+      const file = join(fixture.scratch, `cid-${program === BERTH}`);
+      const { stdout } = await runLine(
+        fixture,
+        program,
+        `create --cidfile ${file} --network none busybox true`,
+      );
       expect(await Bun.file(file).text()).toBe(stdout.trim());
-      await daemon.mustDocker("rm", stdout.trim());
+      await fixture.daemon.mustDocker("rm", stdout.trim());
     }
   });
 });
@@ -439,133 +397,3 @@ same("no daemon", [
   "-H tcp://127.0.0.1:1 ps",
   "-H foo://x ps",
 ]);
-
-describe("layouts that name the client itself", () => {
-  /** Without the lines on which docker names its own version, language and build. */
-  const shared = ({ code, stdout, stderr }: CommandResult) => {
-    const lines = evenedText(stdout).split("\n");
-    const [client = "", ...rest] = lines.join("\n").split("\n\n");
-    const labels = client
-      .split("\n")
-      .map((line) => line.replace(/^( (?:Version|Go version|Git commit|Built): +).*/, "$1"));
-    return { code, stderr: evenedText(stderr), stdout: [labels.join("\n"), ...rest].join("\n\n") };
-  };
-  test.each(["version", "info", "-H unix:///nonexistent.sock version", "-H unix:///nonexistent.sock info"])(
-    "%s",
-    async (line) => {
-      const [theirs, ours] = [await runWith("docker", line), await runWith(BERTH, line)].map(shared);
-      expect(ours as object).toEqual(theirs as object);
-    },
-  );
-
-  test("--version", async () => {
-    expect((await runWith(BERTH, "--version")).stdout).toMatch(
-      /^berth version \d+\.\d+\.\d+.*, build \w+\n$/,
-    );
-    expect((await runWith(BERTH, "version --client")).stdout).not.toContain("Server");
-  });
-});
-
-describe("--help", () => {
-  const COMMANDS =
-    "attach create events exec images import info inspect kill load logs pause ps rename restart rm rmi run start stop tag top unpause version wait".split(
-      " ",
-    );
-
-  /** Spelling and place of each flag: `-n, --last int`. What docker has and berth not is not asked for. */
-  const flagsOf = (text: string) =>
-    [...text.matchAll(/^ {2}(-\w,| {3}) (--[\w-]+(?: [\w-]+)?) {2,}/gm)].map(
-      ([, short, long]) => `${short} ${long}`,
-    );
-
-  test.each(COMMANDS)("%s: usage, aliases and every flag are Docker's", async (command) => {
-    const [theirs, ours] = [
-      await runWith("docker", `${command} --help`),
-      await runWith(BERTH, `${command} --help`),
-    ];
-    const head = (text: string) => evenedText(text).split("\n")[0];
-    const aliases = (text: string) => /Aliases:\n(.*)\n/.exec(evenedText(text))?.[1];
-    expect(ours.code).toBe(0);
-    expect(head(ours.stdout)).toBe(head(theirs.stdout) as string);
-    expect(aliases(ours.stdout)).toBe(aliases(theirs.stdout) as string);
-    const own = command === "version" ? ["    --client"] : [];
-    const unknown = flagsOf(ours.stdout).filter(
-      (flag) => ![...flagsOf(theirs.stdout), ...own].includes(flag),
-    );
-    expect(unknown).toEqual([]);
-    for (const line of ours.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
-  });
-
-  test("is found where it is looked for", async () => {
-    const ps = (await runWith(BERTH, "ps --help")).stdout;
-    expect(ps).toStartWith("Usage:  berth ps [OPTIONS]\n\n");
-    expect((await runWith(BERTH, "help ps")).stdout).toBe(ps);
-    expect((await runWith(BERTH, "ps -h")).stdout).toBe(
-      `Flag shorthand -h has been deprecated, use --help\n${ps}`,
-    );
-    expect((await runWith(BERTH, "container ps --help")).stdout).toStartWith(
-      "Usage:  berth container ls [OPTIONS]\n",
-    );
-    const { stdout, code } = await runWith(BERTH, "--help");
-    expect(code).toBe(0);
-    for (const word of ["run", "ps", "daemon", "hello", "container", "image", "system"]) {
-      expect(stdout).toMatch(new RegExp(`^ {2}${word} `, "m"));
-    }
-    expect(await runWith(BERTH, "")).toEqual({ code: 0, stdout: "", stderr: stdout });
-    expect((await runWith(BERTH, "container")).stderr).toStartWith("Usage:  berth container COMMAND\n");
-  });
-});
-
-describe("berth's own", () => {
-  test("a name that nothing has", async () => {
-    expect(await runWith(BERTH, "inspect nonexistent also-not")).toEqual({
-      code: 1,
-      stdout: "[]\n",
-      stderr: "Error: No such object: nonexistent\nError: No such object: also-not\n",
-    });
-  });
-
-  test("detach keys that are none are refused before anything is created", async () => {
-    expect(
-      await runWith(BERTH, "run --name keys --detach-keys nonsense --network none busybox true"),
-    ).toEqual({
-      code: 1,
-      stdout: "",
-      stderr: "invalid detach keys (nonsense)\n",
-    });
-    expect((await runWith(BERTH, "ps -aq -f name=keys")).stdout).toBe("");
-  });
-
-  test("TLS that was asked for is not left out", async () => {
-    const { code, stderr } = await runCommand([BERTH, "ps"], {
-      env: { DOCKER_HOST: "tcp://127.0.0.1:1", DOCKER_TLS_VERIFY: "1" },
-    });
-    expect(code).toBe(1);
-    expect(stderr).toContain("connections over TLS are not available in berth yet");
-  });
-
-  test("hello", async () => {
-    const { code, stdout } = await runWith(BERTH, "hello");
-    expect(code).toBe(0);
-    expect(stdout).not.toBe("");
-    await daemon.mustDocker("rmi", "hello-world");
-  });
-
-  test("a reader that goes away is no failure", async () => {
-    const piped = `ps -a | head -1; ${BERTH} run --rm --network none busybox sh -c 'i=0; while [ $i -lt 9999 ]; do echo $i; i=$((i+1)); done' | head -1`;
-    const { stdout, stderr } = await runWith(BERTH, piped);
-    expect(stdout).toMatch(/^CONTAINER ID .*\n0\n$/);
-    expect(stderr).toBe("");
-  });
-
-  test("the files of a directory have no say", async () => {
-    // Neither may code run that lies about in the working directory, nor may an .env file name another daemon.
-    writeFileSync(join(scratch, "bunfig.toml"), 'preload = ["./surprise.ts"]\n');
-    writeFileSync(join(scratch, "surprise.ts"), 'await Bun.write("surprised", "");\n');
-    writeFileSync(join(scratch, ".env"), "DOCKER_HOST=unix:///somewhere-else.sock\n");
-    const { DOCKER_HOST: _, ...env } = process.env;
-    const { stderr } = await runCommand(["env", "-u", "DOCKER_HOST", BERTH, "ps"], { env, cwd: scratch });
-    expect(existsSync(join(scratch, "surprised"))).toBe(false);
-    expect(stderr).not.toContain("somewhere-else");
-  });
-});
