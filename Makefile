@@ -51,7 +51,8 @@ SOURCES := $(shell find src -name '*.ts' -not -name '*.test.ts')
 
 dist/berth: Makefile node_modules/.package-lock.json $(NATIVE) $(SOURCES)
 	# Without the autoloads: a program that root runs anywhere must not read the settings of the directory it is run in.
-	$(BUN) build --compile --bytecode --minify src/main/cli.ts --outfile $@ \
+	# Split: a command line loads none of the daemon's code.
+	$(BUN) build --compile --bytecode --minify --splitting --format=esm src/main/cli.ts --outfile $@ \
 	  --no-compile-autoload-bunfig --no-compile-autoload-dotenv \
 	  --define BERTH_VERSION='"$(VERSION)"' --define BERTH_COMMIT='"$(COMMIT)"' \
 	  --define BERTH_BUILD_TIME='"'$$(date -u +%Y-%m-%dT%H:%M:%SZ)'"' >/dev/null

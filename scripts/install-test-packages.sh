@@ -8,6 +8,8 @@ need mmdebstrap mmdebstrap
 need skopeo skopeo
 need nft nftables
 need strace strace
+need setcap libcap2-bin
+need /usr/lib/python3/dist-packages/docker python3-docker
 command -v docker >/dev/null 2>&1 || missing="$missing docker.io"
 [ -n "$missing" ] || exit 0
 echo "installing Debian packages for the tests:$missing" >&2

@@ -73,8 +73,12 @@ describe("every answer", () => {
       )
         continue;
       const answer = await server.ask(method, pattern.replace(/\{\w+\}/g, "x"));
-      if (answer.status !== 501 || !messageOf(answer.body).endsWith("not available yet in berth"))
-        missing.push(route);
+      // A network, volume or plugin of that name cannot be there, and inspecting it says so.
+      const isAbsent = answer.status === 404 && /not found|no such/.test(messageOf(answer.body));
+      const isRefused =
+        answer.status === 501 && messageOf(answer.body).endsWith("not available yet in berth");
+      const inspects = /^GET \/(networks|volumes|plugins)\/\{/.test(route);
+      if (!(inspects ? isAbsent : isRefused)) missing.push(route);
     }
     expect(missing).toEqual([]);
     expect(messageOf((await server.get("/networks")).body)).toBe("networks are not available yet in berth");

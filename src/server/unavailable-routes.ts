@@ -26,21 +26,18 @@ const SUBJECTS = {
   session: "build sessions are",
   grpc: "BuildKit's control interface is",
   networkList: "networks are",
-  networkInspect: "networks are",
   networkCreate: "networks are",
   networkConnect: "networks are",
   networkDisconnect: "networks are",
   networkPrune: "networks are",
   networkRemove: "networks are",
   volumeList: "volumes are",
-  volumeInspect: "volumes are",
   volumeCreate: "volumes are",
   volumeUpdate: "volumes are",
   volumePrune: "volumes are",
   volumeRemove: "volumes are",
   pluginList: "plugins are",
   pluginPrivileges: "plugins are",
-  pluginInspect: "plugins are",
   pluginPull: "plugins are",
   pluginCreate: "plugins are",
   pluginEnable: "plugins are",
@@ -83,9 +80,37 @@ const SUBJECTS = {
 
 type UnavailableRoute = keyof typeof SUBJECTS;
 
-export const UNAVAILABLE_ROUTES = Object.fromEntries(
+const REFUSALS = Object.fromEntries(
   Object.entries(SUBJECTS).map(([name, subject]) => [name, refuse(`${subject} not available yet in berth`)]),
 ) as Record<UnavailableRoute, Handler>;
+
+/** The networks that containers can name. Their inspection comes with the others'. */
+const BUILT_IN_NETWORKS = ["none", "host"];
+
+/**
+ * One object that nobody can have made is not there, in Docker's words: `docker inspect` asks for a name as one kind after the
+ * other and goes on only after a 404.
+ */
+const ABSENT = {
+  networkInspect: ({ params }) => {
+    const { id = "" } = params;
+    if (BUILT_IN_NETWORKS.includes(id)) {
+      throw new EngineError("unimplemented", "inspecting networks is not available yet in berth");
+    }
+    throw new EngineError("notFound", `network ${id} not found`);
+  },
+  volumeInspect: ({ params }) => {
+    throw new EngineError("notFound", `get ${params.name}: no such volume`);
+  },
+  pluginInspect: ({ params }) => {
+    throw new EngineError("notFound", `plugin "${params.name}" not found`);
+  },
+} satisfies Partial<Record<RouteName, Handler>>;
+
+export const UNAVAILABLE_ROUTES: Record<UnavailableRoute | keyof typeof ABSENT, Handler> = {
+  ...REFUSALS,
+  ...ABSENT,
+};
 
 function refuse(sentence: string): Handler {
   return () => {

@@ -157,6 +157,12 @@ describe("looking", () => {
     expect(lines.split("\n")).toEqual(["create", "attach", "start", "die", "destroy"]);
   });
 
+  test("inspect of a name that nothing has", async () => {
+    const { code, stdout, stderr } = await daemon.docker("inspect", "nothing-has-it");
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "[]\n" });
+    expect(stderr.toLowerCase()).toContain("no such object: nothing-has-it");
+  });
+
   test("info and version", async () => {
     expect(
       await daemon.mustDocker("version", "--format", "{{.Server.APIVersion}} {{.Server.MinAPIVersion}}"),

@@ -103,17 +103,10 @@ describe("terminals", () => {
 
 describe("attach", () => {
   test("a client's input reaches the program, its output and exit code the client", async () => {
-    await daemon.mustDocker(
-      "run",
-      "-di",
-      "--name",
-      "two",
-      ...NONE,
-      BUSYBOX,
-      "sh",
-      "-c",
-      "read line; echo got $line; exit 7",
-    );
+    // Created with -i: stdin belongs to the client that brings some, and ends with it.
+    const script = "read line; echo got $line; exit 7";
+    await daemon.mustDocker("create", "-i", "--name", "two", ...NONE, BUSYBOX, "sh", "-c", script);
+    await daemon.mustDocker("start", "two");
     const watcher = daemon.docker("logs", "-f", "two");
     const writer = daemon.dockerWith({ input: "word\n" }, "attach", "two");
     expect(await writer).toMatchObject({ code: 7, stdout: "got word\n" });
