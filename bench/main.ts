@@ -11,6 +11,8 @@ import { reportLine, timeInTurn } from "./measure.ts";
 import { IMAGE, type Peer, startDocker } from "./peers.ts";
 
 const ROUNDS = Number(process.env.BERTH_BENCH_ROUNDS ?? "20");
+/** A daemon is a long-running program: its code is compiled by then. */
+const WARM_UP_RUNS = 150;
 const GROWTH_RUNS = Number(process.env.BERTH_BENCH_GROWTH ?? "1000");
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -26,6 +28,7 @@ async function main(): Promise<void> {
     await daemon.mustDocker("import", tar, IMAGE);
     await docker?.run("import", tar, IMAGE);
     if (docker === undefined) print("No dockerd: the lines against Docker are left out.");
+    await repeat(daemon, WARM_UP_RUNS);
     await againstFloor(daemon, scratch);
     if (docker !== undefined) await againstDocker(daemon, docker);
     await memory(daemon, idleBefore);
