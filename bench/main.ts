@@ -2,7 +2,7 @@
  * `make bench`: what berth costs against the kernel's floor and against Docker, measured in one run, as ratios.
  * With a dockerd on the PATH or in BERTH_BENCH_DOCKERD the lines against Docker are printed as well.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BERTH, TestDaemon } from "../test/support/daemon.ts";
 import { busyboxTar, makeBusyboxRoot } from "../test/support/images.ts";
@@ -19,7 +19,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const scratch = mkdtempSync("/tmp/berth-bench-");
-  const tar = await busyboxTar(scratch);
+  const tar = await busyboxTar(scratch, addStandardPlaces);
   const daemon = new TestDaemon();
   const docker = await startDocker();
   try {
@@ -37,6 +37,12 @@ async function main(): Promise<void> {
     await docker?.stop();
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** What images of distributions have, and what engines otherwise make in the container's layer: Docker once, berth at the start. */
+function addStandardPlaces(root: string): void {
+  for (const directory of ["proc", "dev", "sys"]) mkdirSync(join(root, directory));
+  for (const file of ["hostname", "hosts", "resolv.conf"]) writeFileSync(join(root, "etc", file), "");
 }
 
 async function againstFloor(daemon: TestDaemon, scratch: string): Promise<void> {

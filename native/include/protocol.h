@@ -81,7 +81,7 @@
 
 /* The shim's operations. In a PREPARE plan: */
 #define OP_CGROUP_CREATE 1  /* directory: mkdir with its parents; removed again when the container has ended */
-#define OP_CGROUP_WRITE 2   /* file, value, flags (1: a failure is no error) */
+#define OP_CGROUP_WRITE 2   /* file, value, flags (1: a failure is no error, 2: a missing file is none) */
 #define OP_CGROUP_ENTER 3   /* directory: the new process joins it before anything else. On a v2 directory CLONE_INTO_CGROUP is used */
 #define OP_NAMESPACES 4     /* CLONE_NEW* flags; CLONE_NEWCGROUP is unshared after joining the cgroups */
 #define OP_JOIN_NAMESPACE 5 /* /proc/<pid>/ns/x, its CLONE_NEW* flag: instead of a new one */
@@ -91,6 +91,8 @@
 /* v2 directory, BPF_PROG_TYPE_CGROUP_DEVICE program (struct bpf_insn[]): attached there. Like CGROUP_WRITE it may also
  * stand in a LAUNCH plan, since a container that was prepared in advance learns its limits only then. */
 #define OP_CGROUP_DEVICES 9
+/* type, source, MOUNT_ATTR_* flags, options: made before the launch and kept for a MOUNT_IN of the same four. At most 16. */
+#define OP_MOUNT_AHEAD 10
 /* In a LAUNCH plan (and, of these, only STDIO in an EXEC plan): */
 #define OP_STDIO 16 /* flags of STDIO_*, rows, columns (0, 0: leave the size alone) */
 #define OP_LOG 17   /* file, most bytes of one file (0: no limit), number of files */

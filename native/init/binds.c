@@ -163,6 +163,13 @@ int op_mask(struct launch *launch, const struct plan_op *op)
 	return 0;
 }
 
+static bool is_mount_root(int target)
+{
+	struct statx info;
+
+	return statx(target, "", AT_EMPTY_PATH, 0, &info) == 0 && (info.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 int op_readonly(struct launch *launch, const struct plan_op *op)
 {
 	const char *path = plan_string(op, 0);
@@ -173,6 +180,11 @@ int op_readonly(struct launch *launch, const struct plan_op *op)
 	int AUTOCLOSE target = root_open(launch, path, O_PATH, 0);
 	if (target < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : refuse(launch, "openat2", path);
+	if (is_mount_root(target)) {
+		if (kernel_mount_setattr(target, AT_EMPTY_PATH | AT_RECURSIVE, &change) < 0)
+			return refuse(launch, "mount_setattr", path);
+		return 0;
+	}
 	/* The kernel has no read-only part of a mount: the path becomes a mount of itself. */
 	int AUTOCLOSE tree = clone_tree(target, "", true);
 	if (tree < 0)

@@ -6,8 +6,8 @@
  * - A pid namespace to be joined is taken by the caller for the moment of the clone (setns changes it for children only).
  *   No intermediate process is needed then, except where a user namespace is joined and new ones are made below it: the
  *   caller must not enter that. See clone_through_intermediate.
- * - New mount and cgroup namespaces are made when the plan comes (launch->late): the first must show the host's mounts of
- *   that moment, and pin none of them before; the second starts at the cgroup that was entered.
+ * - A new cgroup namespace is made after the cgroups were entered, where it starts; a new mount namespace when the plan comes
+ *   (launch->late), as it must show the host's mounts of that moment, and pin none of them before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -189,6 +189,20 @@ static void continue_in_child(struct launch *launch, const struct start *start)
 	_exit(channel_send(launch->channel, CHANNEL_PID, &number, sizeof number, -1) == 0 ? 0 : EXIT_NOT_LAUNCHED);
 }
 
+/* What can be done before the plan comes. Returns 0 or the operation that has failed and was reported. */
+static uint32_t prepare_ahead(struct launch *launch, const struct namespace_request *request)
+{
+	if ((launch->late & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0) {
+		refuse(launch, "unshare", "");
+		report_error(launch, OP_NAMESPACES, 0);
+		return OP_NAMESPACES;
+	}
+	launch->late &= ~(uint64_t)CLONE_NEWCGROUP;
+	if (launch->own_mounts)
+		mounts_make_ahead(launch, request);
+	return 0;
+}
+
 static _Noreturn void new_process(struct start *start)
 {
 	const struct namespace_request *request = start->request;
@@ -226,6 +240,8 @@ static _Noreturn void new_process(struct start *start)
 		_exit(EXIT_NOT_LAUNCHED);
 	close_all_but(&launch.channel, 1);
 	setsid();
+	if (failed_op == 0 && !launch.foreign_ids && !start->intermediate)
+		failed_op = prepare_ahead(&launch, request);
 	run_plan(&launch, failed_op);
 }
 

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "plan.h"
+
 /* u32 kind, u32 length of what follows */
 #define CHANNEL_MASTER 1 /* no payload; the pty's master comes as SCM_RIGHTS with it */
 #define CHANNEL_ERROR 2  /* u32 op, u32 index, u32 errno, string step, string path: as in FRAME_ERROR */
@@ -31,6 +33,9 @@ struct namespace_request {
 	unsigned cgroup_count;
 	/* Text for /proc/<pid>/{uid,gid}_map, NULL without a user namespace. */
 	const char *uid_map, *gid_map;
+	/* OP_MOUNT_AHEAD. */
+	struct plan_op ahead[16];
+	unsigned ahead_count;
 };
 
 /*

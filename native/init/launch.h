@@ -21,6 +21,12 @@ struct user {
 	char home[PATH_MAX];
 };
 
+/* A mount that was made before the plan came; `mount` is -1 when it was taken, or could not be made. */
+struct mount_ahead {
+	struct plan_op op;
+	int mount;
+};
+
 struct launch {
 	int channel;
 	/* The new root directory (O_PATH), -1 before OP_ROOT. In a process that joined a running container: its "/". */
@@ -41,6 +47,8 @@ struct launch {
 	int terminal;
 	/* What OP_MASK puts over things, opened at its first use: the null device, an empty tmpfs that is already attached. */
 	int null_device, empty_tree;
+	struct mount_ahead ahead[16];
+	unsigned ahead_count;
 	mode_t mask;
 	struct user user;
 	/* OP_ENVIRONMENT's operation; argc 0 without one. */
@@ -81,7 +89,15 @@ int root_make_parent(struct launch *launch, const char *path, char *name);
 /* Whether the descriptor lies on a file system of that magic number. */
 bool is_on(int descriptor, long magic);
 
+struct namespace_request;
+
+/* ahead.c */
+void mounts_make_ahead(struct launch *launch, const struct namespace_request *request);
+/* The mount that was made ahead with these values, which is the caller's now, or -1. */
+int mounts_take(struct launch *launch, const char *type, const char *source, uint64_t attributes, const char *options);
 /* mounts.c */
+/* A new, still detached mount, or -1 with the failure noted. */
+int make_mount(struct launch *launch, const char *type, const char *source, unsigned attributes, const char *options);
 int op_propagation(struct launch *launch, const struct plan_op *op);
 int op_mount(struct launch *launch, const struct plan_op *op);
 int op_root(struct launch *launch, const struct plan_op *op);

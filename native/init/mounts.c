@@ -60,8 +60,7 @@ static int configure(struct launch *launch, int context, const char *source, cha
 	return 0;
 }
 
-/* A new, still detached mount, or -1 with the failure noted. */
-static int make_mount(struct launch *launch, const char *type, const char *source, unsigned attributes, const char *options)
+int make_mount(struct launch *launch, const char *type, const char *source, unsigned attributes, const char *options)
 {
 	int AUTOCLOSE context = kernel_fsopen(type);
 	if (context < 0)
@@ -108,7 +107,9 @@ int op_mount_in(struct launch *launch, const struct plan_op *op)
 
 	if (!type || !source || !path || !ok || !options)
 		return refuse_plan(launch);
-	int AUTOCLOSE made = make_mount(launch, type, source, (unsigned)attributes, options);
+	int AUTOCLOSE made = mounts_take(launch, type, source, attributes, options);
+	if (made < 0)
+		made = make_mount(launch, type, source, (unsigned)attributes, options);
 	if (made < 0)
 		return -1;
 	int AUTOCLOSE target = open_target(launch, type, path);

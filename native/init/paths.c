@@ -91,6 +91,41 @@ static int open_or_make(struct launch *launch, char *path, size_t end, int paren
 	return openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* Where the last component of `path` begins; its length in `*length`, 0 when there is none. */
+static size_t last_component(const char *path, size_t *length)
+{
+	size_t end = strlen(path);
+
+	while (end > 0 && path[end - 1] == '/')
+		end--;
+	size_t at = end;
+	while (at > 0 && path[at - 1] != '/')
+		at--;
+	*length = end - at;
+	return at;
+}
+
+/*
+ * The usual case: all but the last component of `path` is there. 1: it is made, 0: it is not as usual, take the long way.
+ * What stands there under the name already, a dangling link for one, is the long way's to look at.
+ */
+static int make_last_component(struct launch *launch, const char *path, mode_t mode, bool file)
+{
+	char directory[PATH_MAX], name[NAME_MAX + 1];
+	size_t length, at = last_component(path, &length);
+
+	if (length == 0 || length > NAME_MAX)
+		return 0;
+	memcpy(directory, path, at);
+	directory[at] = '\0';
+	memcpy(name, path + at, length);
+	name[length] = '\0';
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return 0;
+	int AUTOCLOSE parent = root_open(launch, directory, O_PATH | O_DIRECTORY, 0);
+	return parent >= 0 && make_component(parent, name, mode, file) == 0;
+}
+
 /* Makes the missing components of `path`, which is changed where a dangling link is met. 0: try to open it again. */
 static int make_missing(struct launch *launch, char *path, mode_t mode, bool file)
 {
@@ -134,7 +169,7 @@ static int open_making(struct launch *launch, const char *path, mode_t mode, boo
 		int fd = root_open(launch, current, O_PATH, 0);
 		if (fd >= 0 || errno != ENOENT)
 			return fd;
-		if (make_missing(launch, current, mode, file) < 0)
+		if (!make_last_component(launch, current, mode, file) && make_missing(launch, current, mode, file) < 0)
 			return -1;
 	}
 	errno = ELOOP;
@@ -154,19 +189,14 @@ int root_make_file(struct launch *launch, const char *path, mode_t mode)
 int root_make_parent(struct launch *launch, const char *path, char *name)
 {
 	char directory[PATH_MAX];
-	size_t length = strlen(path);
+	size_t length, at = last_component(path, &length);
 
-	while (length > 0 && path[length - 1] == '/')
-		length--;
-	size_t at = length;
-	while (at > 0 && path[at - 1] != '/')
-		at--;
-	if (length - at > NAME_MAX || at >= sizeof directory) {
+	if (length > NAME_MAX || at >= sizeof directory) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	memcpy(name, path + at, length - at);
-	name[length - at] = '\0';
+	memcpy(name, path + at, length);
+	name[length] = '\0';
 	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
 		errno = EINVAL;
 		return -1;

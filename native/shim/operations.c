@@ -38,7 +38,7 @@ static int write_value(const struct plan_op *op, struct failure *failure)
 
 	if (!path || !value || !ok)
 		return fail(failure, op, EPROTO, "decode", "");
-	if (cgroup_write(path, value) < 0 && !(flags & 1))
+	if (cgroup_write(path, value) < 0 && !(flags & 1) && !((flags & 2) && errno == ENOENT))
 		return fail(failure, op, errno, "write", path);
 	return 0;
 }
@@ -126,6 +126,11 @@ static int prepare_operation(const struct plan_op *op, struct namespace_request 
 	case OP_NAMESPACES:
 		request->create = plan_number(op, 0, &ok);
 		return ok ? 0 : fail(failure, op, EPROTO, "decode", "");
+	case OP_MOUNT_AHEAD:
+		if (request->ahead_count == sizeof(request->ahead) / sizeof(*request->ahead))
+			return fail(failure, op, E2BIG, "decode", "");
+		request->ahead[request->ahead_count++] = *op;
+		return 0;
 	case OP_JOIN_NAMESPACE:
 		return join_namespace(op, request, failure);
 	case OP_USER_MAP:

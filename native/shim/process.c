@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -106,6 +107,19 @@ int process_signal(struct process *process, int signal)
 	return (int)syscall(SYS_pidfd_send_signal, process->pidfd.fd, signal, NULL, 0);
 }
 
+/*
+ * A second holder of the init's mount namespace. Without it the kernel takes all mounts down inside the init's exit, before
+ * anybody hears of the exit; with it that work (an RCU grace period, the overlay's last sync) comes after the news.
+ */
+static void mounts_pin(pid_t init)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", init);
+	/* A program that has ended already has let go of it: nothing is won then, and nothing lost. */
+	shim.mounts = open(path, O_RDONLY | O_CLOEXEC);
+}
+
 /* The program was executed. */
 static void launched(struct process *process)
 {
@@ -122,6 +136,8 @@ static void launched(struct process *process)
 	}
 	answer_ok(&process->requester, answer, process->number == 0 ? 0 : sizeof(answer));
 	stdio_start(process);
+	if (process->number == 0)
+		mounts_pin(process->pid);
 }
 
 /* An operation failed: the process is ended, and there is no exit to tell about. */

@@ -141,6 +141,8 @@ struct shim {
 	pid_t init_pid;
 	/* The init is PID 1 of a namespace of its own: the kernel ends the rest with it. */
 	int own_pid_namespace;
+	/* The init's mount namespace while it runs, or -1: see mounts_pin. */
+	int mounts;
 	struct cgroups cgroups;
 	struct timer cgroup_timer;
 	unsigned cgroup_attempts;

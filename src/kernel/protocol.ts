@@ -47,6 +47,7 @@ export const Op = {
   EXIT_RECORD: 7,
   OOM_COUNTER: 8,
   CGROUP_DEVICES: 9,
+  MOUNT_AHEAD: 10,
   STDIO: 16,
   LOG: 17,
   WRITE_FILE: 64,
@@ -94,3 +95,5 @@ export const Bind = {
 
 /** Set in the flags of CGROUP_WRITE and WRITE_FILE: a failure is no error. */
 export const IGNORE_FAILURE = 1;
+/** Likewise for CGROUP_WRITE: a kernel without the file is no error, a refused value is one. */
+export const IGNORE_ABSENCE = 2;

@@ -1,5 +1,8 @@
-/** A container's directory on the exec root: its shim's socket, its exit record, the place of its root. */
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+/**
+ * A container's directory on the exec root: its shim's socket, its exit record, the place of its root. The exec root is on a
+ * tmpfs, which never waits for a disk: a call takes some microseconds, a hop through the thread pool sixty.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BugError } from "../base/errors.ts";
 import type { ContainerId } from "../base/ids.ts";
@@ -24,18 +27,17 @@ const isMissing = (error: unknown): boolean =>
   ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
 
 /** Makes the directory. Only root may look in: the sockets in it rule containers. */
-export async function createRunDirectory(directory: string, owner: RunOwner): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await mkdir(join(directory, ROOT_NAME), { recursive: true, mode: 0o700 });
+export function createRunDirectory(directory: string, owner: RunOwner): void {
+  mkdirSync(join(directory, ROOT_NAME), { recursive: true, mode: 0o700 });
   const file = join(directory, OWNER_NAME);
-  await writeFile(`${file}.new`, JSON.stringify(owner), { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  writeFileSync(`${file}.new`, JSON.stringify(owner), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }
 
 /** Undefined for a directory that is not there or that a crash left before its cgroups were made. */
-export async function readOwner(directory: string): Promise<RunOwner | undefined> {
+export function readOwner(directory: string): RunOwner | undefined {
   try {
-    const owner = JSON.parse(await readFile(join(directory, OWNER_NAME), "utf8")) as Partial<RunOwner>;
+    const owner = JSON.parse(readFileSync(join(directory, OWNER_NAME), "utf8")) as Partial<RunOwner>;
     const { cgroupsPath, cgroupDirectories } = owner;
     if (typeof cgroupsPath !== "string" || !Array.isArray(cgroupDirectories)) {
       throw new BugError(`${join(directory, OWNER_NAME)} is not what this daemon writes`);
@@ -48,9 +50,9 @@ export async function readOwner(directory: string): Promise<RunOwner | undefined
 }
 
 /** How the container ended, if its shim could tell. */
-export async function readExitRecord(directory: string): Promise<ExitRecord | undefined> {
+export function readExitRecord(directory: string): ExitRecord | undefined {
   try {
-    return parseExitRecord(await readFile(join(directory, EXIT_RECORD_NAME), "utf8"));
+    return parseExitRecord(readFileSync(join(directory, EXIT_RECORD_NAME), "utf8"));
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
@@ -58,9 +60,9 @@ export async function readExitRecord(directory: string): Promise<ExitRecord | un
 }
 
 /** Names of all run directories. */
-export async function listRunDirectories(parent: string): Promise<string[]> {
+export function listRunDirectories(parent: string): string[] {
   try {
-    return (await readdir(parent, { withFileTypes: true }))
+    return readdirSync(parent, { withFileTypes: true })
       .filter((each) => each.isDirectory())
       .map(({ name }) => name);
   } catch (error) {

@@ -24,7 +24,7 @@ export interface ShimContainerOptions {
   /** Number of the next exec'd process: an adopted container may have some of an earlier daemon's. */
   readonly firstExec: number;
   /** The exit record, asked for when the connection to the shim is lost. */
-  readonly readExit: () => Promise<ExitStatus | undefined>;
+  readonly readExit: () => ExitStatus | undefined;
   /** A new session with the same shim; throws unavailable when it is gone. */
   readonly reconnect: () => Promise<ShimSession>;
 }
@@ -87,12 +87,12 @@ export class ShimContainer implements ContainerProcess {
     for (const exec of this.#execs.values()) exec.reject(lost(`container ${this.id}`));
     this.#execs.clear();
     if (this.#released || this.#ended) return;
-    const status = await this.#options.readExit();
+    const status = this.#options.readExit();
     if (status !== undefined) return this.#end(() => this.#exit.resolve(status));
     try {
       this.#session = await this.#options.reconnect();
     } catch {
-      const late = await this.#options.readExit();
+      const late = this.#options.readExit();
       return this.#end(() =>
         late === undefined ? this.#exit.reject(lost(`container ${this.id}`)) : this.#exit.resolve(late),
       );

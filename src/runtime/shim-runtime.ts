@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, isKind } from "../base/errors.ts";
 import { type ContainerId, newContainerId, shortId } from "../base/ids.ts";
@@ -39,7 +39,7 @@ export interface ShimRuntimeOptions {
   readonly warmContainers?: number;
 }
 
-const WARM_CONTAINERS = 2;
+const WARM_CONTAINERS = 3;
 
 /** What a container has prepared that asks for nothing special. */
 function plainLinux(id: ContainerId, machine: MachineFacts): PreparedLinux {
@@ -69,6 +69,8 @@ export class ShimRuntime implements ContainerRuntime {
   readonly #containers = new Map<ContainerId, ShimContainer>();
   /** Containers between the first line of a start and their entry in `containers`. */
   readonly #starting = new Set<ContainerId>();
+  /** Containers whose shims are being ended. */
+  readonly #forgetting = new Map<ContainerId, Promise<void>>();
   #mountPoint: Promise<string> | undefined;
 
   constructor({ kernel, execRoot, machine, logger, warmContainers = WARM_CONTAINERS }: ShimRuntimeOptions) {
@@ -106,7 +108,7 @@ export class ShimRuntime implements ContainerRuntime {
     this.#starting.add(id);
     try {
       // Started again: its last run is over, but not forgotten yet.
-      if (known !== undefined) await this.forget(id);
+      if (known !== undefined || this.#forgetting.has(id)) await this.forget(id);
       return await this.#start(spec, beforeProgram);
     } finally {
       this.#starting.delete(id);
@@ -156,7 +158,7 @@ export class ShimRuntime implements ContainerRuntime {
 
   /** A container that is started again may have left something of its last run. */
   async #prepareAnew(id: ContainerId, linux: PreparedLinux): Promise<WarmSlot> {
-    if ((await readOwner(this.#directory(id))) !== undefined) await this.#removeRemains(this.#directory(id));
+    if (readOwner(this.#directory(id)) !== undefined) await this.#removeRemains(this.#directory(id));
     return this.#prepare(id, linux);
   }
 
@@ -167,10 +169,8 @@ export class ShimRuntime implements ContainerRuntime {
     const cgroupDirectories = this.#cgroups.directories(cgroupsPath, resources);
     let session: ShimSession | undefined;
     try {
-      await Promise.all([
-        this.#cgroups.ensureParent(cgroupsPath, resources),
-        createRunDirectory(directory, { cgroupsPath, cgroupDirectories }),
-      ]);
+      await this.#cgroups.ensureParent(cgroupsPath, resources);
+      createRunDirectory(directory, { cgroupsPath, cgroupDirectories });
       session = await this.#kernel.spawnShim(directory, shortId(id));
       const { pid } = await session.prepare(plan);
       return { id, session, pid, plan };
@@ -195,7 +195,7 @@ export class ShimRuntime implements ContainerRuntime {
       ...{ id, session, pid, startedAtNs, cgroupsPath, firstExec },
       cgroups: this.#cgroups,
       capabilityBounds: this.#machine.capabilityBounds,
-      readExit: async () => (await readExitRecord(directory))?.status,
+      readExit: () => readExitRecord(directory)?.status,
       reconnect: () => this.#kernel.connectShim(directory),
     });
   }
@@ -204,7 +204,7 @@ export class ShimRuntime implements ContainerRuntime {
     const known = this.#containers.get(id);
     if (known !== undefined && !known.ended) return known;
     const directory = this.#directory(id);
-    const owner = await readOwner(directory);
+    const owner = readOwner(directory);
     if (owner === undefined) return undefined;
     const session = await this.#connect(directory);
     if (session === undefined) return this.#recordedExitOrEnd(directory);
@@ -234,7 +234,7 @@ export class ShimRuntime implements ContainerRuntime {
    * but nothing can reach it any more, and its caller takes it for ended.
    */
   async #recordedExitOrEnd(directory: string): Promise<{ readonly exit: ExitStatus } | undefined> {
-    const record = await readExitRecord(directory);
+    const record = readExitRecord(directory);
     if (record !== undefined) return { exit: record.status };
     await this.#removeRemains(directory);
     return undefined;
@@ -249,7 +249,15 @@ export class ShimRuntime implements ContainerRuntime {
     }
   }
 
-  async forget(id: ContainerId): Promise<void> {
+  forget(id: ContainerId): Promise<void> {
+    const known = this.#forgetting.get(id);
+    if (known !== undefined) return known;
+    const forgetting = this.#forget(id).finally(() => this.#forgetting.delete(id));
+    this.#forgetting.set(id, forgetting);
+    return forgetting;
+  }
+
+  async #forget(id: ContainerId): Promise<void> {
     await this.#pool.giveUp(id);
     const container = this.#containers.get(id);
     await (container === undefined
@@ -259,7 +267,7 @@ export class ShimRuntime implements ContainerRuntime {
   }
 
   async sweep(isKnown: (runDirectoryName: string) => boolean): Promise<void> {
-    const names = await listRunDirectories(join(this.#execRoot, "containers"));
+    const names = listRunDirectories(join(this.#execRoot, "containers"));
     const mine = (id: ContainerId, name: string) => runDirectoryName(id) === name;
     for (const name of names) {
       const inUse = [...this.#containers.keys(), ...this.#starting].some((id) => mine(id, name));
@@ -270,6 +278,7 @@ export class ShimRuntime implements ContainerRuntime {
   }
 
   async close(): Promise<void> {
+    await Promise.allSettled(this.#forgetting.values());
     await this.#pool.close();
     for (const container of this.#containers.values()) container.release();
     this.#containers.clear();
@@ -295,10 +304,11 @@ export class ShimRuntime implements ContainerRuntime {
    * synchronously: cgroupfs answers from memory in microseconds, a hop through the thread pool costs more than all of them.
    */
   async #removeTraces(directory: string): Promise<void> {
-    const owner = await readOwner(directory);
+    const owner = readOwner(directory);
     const left = (owner?.cgroupDirectories ?? []).filter((cgroup) => existsSync(cgroup));
     for (const cgroup of left) await removeLeftCgroup(cgroup);
-    await this.#kernel.removeTree(directory);
+    // A handful of entries on a tmpfs; what the container mounted on its root was never in this mount namespace.
+    rmSync(directory, { recursive: true, force: true });
   }
 
   #warn(message: string, id: ContainerId, cause: unknown): void {

@@ -55,7 +55,7 @@ export class WarmPool {
   /** The id of a ready slot, which is the caller's for a while. */
   reserve(): ContainerId | undefined {
     const slot = this.#idle.shift();
-    this.#schedule(REFILL_WITHOUT_START_MS);
+    this.#schedule(this.#idle.length > 0 ? REFILL_WITHOUT_START_MS : REFILL_DELAY_MS);
     if (slot === undefined) return undefined;
     const timer = setTimeout(() => this.giveUp(slot.id), RESERVATION_MS);
     timer.unref();

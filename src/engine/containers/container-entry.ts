@@ -25,11 +25,7 @@ export class ContainerEntry implements LiveContainer {
   process: ContainerProcess | undefined;
   /** What the process was launched with; undefined for one that an earlier daemon launched. */
   runtimeConfig: OciRuntimeConfig | undefined;
-  /**
-   * The first writing of its files, begun at its creation; never rejects, false when it failed. Whoever writes or removes them
-   * waits for it.
-   */
-  filesWritten: Promise<boolean> = Promise.resolve(false);
+  /** When the files bound into the container were written, 0 before. */
   filesWrittenAtMs = 0;
   /** Set from the moment a removal was accepted until it failed. */
   removalInProgress = false;

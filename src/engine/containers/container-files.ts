@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContainerRecord } from "./container-record.ts";
 import { sharedContainer } from "./create/validate-namespaces.ts";
@@ -29,26 +30,19 @@ export function containerPaths(dataRoot: string, id: string): ContainerPaths {
  * Writes the files that are bound into the container, at each start anew, so that the host's resolver of that moment
  * counts. Written in place: an old run's mounts are gone, and a half-written file after a crash is overwritten by the
  * next start before anybody reads it. Who joins another's network takes the other's files; the directory is needed all
- * the same, for the log.
+ * the same, for the log. Synchronous, since none of it waits for the disk (docs/decisions/0002-durability.md).
  */
-export async function prepareFiles(record: ContainerRecord, dataRoot: string): Promise<void> {
+export function prepareFiles(record: ContainerRecord, dataRoot: string): void {
   const paths = containerPaths(dataRoot, record.id);
   const { config, hostConfig } = record;
-  const made = mkdir(paths.directory, { recursive: true, mode: 0o710 });
-  if (sharedContainer(hostConfig.NetworkMode) !== undefined) {
-    await made;
-    return;
-  }
-  const [hosts, resolvConf] = await Promise.all([
-    hostConfig.NetworkMode === "host" ? readIfThere("/etc/hosts") : "",
-    readIfThere("/etc/resolv.conf"),
-    made,
-  ]);
-  await Promise.all([
-    writeFile(paths.hostname, hostnameFile(config), { mode: 0o644 }),
-    writeFile(paths.hosts, hostsFile(hostConfig, hosts), { mode: 0o644 }),
-    writeFile(paths.resolvConf, resolvConfFile(hostConfig, resolvConf), { mode: 0o644 }),
-  ]);
+  mkdirSync(paths.directory, { recursive: true, mode: 0o710 });
+  if (sharedContainer(hostConfig.NetworkMode) !== undefined) return;
+  const hosts = hostConfig.NetworkMode === "host" ? readIfThere("/etc/hosts") : "";
+  writeFileSync(paths.hostname, hostnameFile(config), { mode: 0o644 });
+  writeFileSync(paths.hosts, hostsFile(hostConfig, hosts), { mode: 0o644 });
+  writeFileSync(paths.resolvConf, resolvConfFile(hostConfig, readIfThere("/etc/resolv.conf")), {
+    mode: 0o644,
+  });
 }
 
 /** Removes a container's directory, also one that is not there. It holds plain files of ours only. */
@@ -66,9 +60,9 @@ export async function listContainerDirectories(dataRoot: string): Promise<string
   }
 }
 
-async function readIfThere(path: string): Promise<string> {
+function readIfThere(path: string): string {
   try {
-    return await readFile(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
     throw error;

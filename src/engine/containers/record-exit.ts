@@ -44,13 +44,10 @@ export class ExitRecorder {
       });
   }
 
-  /**
-   * In the container's queue, so that a start that follows finds shim and cgroup of this run gone. The clients are woken
-   * before that: they wait for the exit, not for the cleaning.
-   */
+  /** In the container's queue. Its shim, mounts and cgroup are cleared away later: nobody but the next start waits for that. */
   async #record(entry: ContainerEntry, process: ContainerProcess, status: ExitStatus): Promise<void> {
     if (entry.process !== process) return;
-    const { events, remover, runtime } = this.dependencies;
+    const { events, logger, remover, runtime } = this.dependencies;
     const removes = entry.record.hostConfig.AutoRemove === true && entry.restartsInProgress === 0;
     const { startedAtNs } = entry.record.state;
     entry.process = undefined;
@@ -66,7 +63,13 @@ export class ExitRecorder {
     // A removal that waits for this exit does both itself.
     if (entry.removalInProgress) return;
     if (removes) remover.removeStopped(entry);
-    else await runtime.forget(entry.id);
+    else
+      void runtime.forget(entry.id).catch((error: unknown) => {
+        logger.warn("what an ended container left is not cleared away", {
+          container: entry.id,
+          error: fromUnknown(error).message,
+        });
+      });
   }
 
   /** With --rm the next thing is the row's deletion: writing it first would cost a commit that nobody reads. */

@@ -68,7 +68,7 @@ export class ContainerRemover {
     publishContainerEvent(events, record, "destroy");
     entry.announceRemoval();
     entry.notifyChange();
-    this.#inBackground(this.#cleanUp(record, entry.filesWritten));
+    this.#inBackground(this.#cleanUp(record));
   }
 
   /** Resolves when everything that was removed is gone from the disk too. */
@@ -93,9 +93,9 @@ export class ContainerRemover {
    * Layer and directory only when the shim is gone, which writes to both, and when the row is gone for good: a power cut may
    * undo a removal, but not leave a container without its files.
    */
-  async #cleanUp(record: ContainerRecord, filesWritten: Promise<boolean>): Promise<void> {
+  async #cleanUp(record: ContainerRecord): Promise<void> {
     const { commits, runtime, snapshots, dataRoot } = this.dependencies;
-    await Promise.all([commits.synced(), runtime.forget(record.id), filesWritten]);
+    await Promise.all([commits.synced(), runtime.forget(record.id)]);
     await Promise.all([
       snapshots.remove(record.snapshot),
       removeContainerDirectory(containerPaths(dataRoot, record.id)),

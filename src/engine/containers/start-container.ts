@@ -65,11 +65,8 @@ export class ContainerStarter {
   async #launch(entry: ContainerEntry): Promise<void> {
     const { directory, runtime, snapshots, events, exits, dataRoot } = this.dependencies;
     const { record } = entry;
-    const [config, root] = await Promise.all([
-      this.#buildConfig(entry),
-      snapshots.root(record.snapshot),
-      freshenFiles(entry, dataRoot),
-    ]);
+    const [config, root] = await Promise.all([this.#buildConfig(entry), snapshots.root(record.snapshot)]);
+    freshenFiles(entry, dataRoot);
     const process = await runtime.start(
       { id: record.id, config, root, ...launchOptions(record, dataRoot) },
       async (ready) => {
@@ -118,12 +115,11 @@ export class ContainerStarter {
   }
 }
 
-/** The files that creation wrote count as this moment's for a start that follows at once; one that ran may have changed them. */
-async function freshenFiles(entry: ContainerEntry, dataRoot: string): Promise<void> {
+/** Files that creation wrote count as this moment's for a start that follows at once; a container that ran may have changed them. */
+function freshenFiles(entry: ContainerEntry, dataRoot: string): void {
   const { record, filesWrittenAtMs } = entry;
   const isNew = record.state.startedAtNs === 0n && Date.now() - filesWrittenAtMs < FRESH_FILES_MS;
-  if ((await entry.filesWritten) && isNew) return;
-  await prepareFiles(record, dataRoot);
+  if (!isNew) prepareFiles(record, dataRoot);
 }
 
 /** A program that runs although its start counts as failed, since the row could not be written: it must not go on unseen. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { PlanOperation } from "../../kernel/plan.ts";
-import { Op } from "../../kernel/protocol.ts";
+import { IGNORE_ABSENCE, Op } from "../../kernel/protocol.ts";
+import { DEFAULT_DEVICE_RULES } from "../spec/devices.ts";
 import { V1_MACHINE, V2_MACHINE } from "../spec/spec-fixture.ts";
 import { CgroupsV1 } from "./v1.ts";
 import { CgroupsV2, cpuWeight, swapMax } from "./v2.ts";
@@ -30,7 +31,7 @@ describe("v1", () => {
       ...["/sys/fs/cgroup/devices/berth/x", "/sys/fs/cgroup/unified/berth/x"],
     ]);
     const create = v1.create("/berth/x", { cpu: { cpus: "1" } });
-    expect(writes(create)).toEqual([
+    expect(writes(create).filter((write) => write.includes("/cpuset/"))).toEqual([
       "/sys/fs/cgroup/cpuset/berth/x/cpuset.cpus=1",
       "/sys/fs/cgroup/cpuset/berth/x/cpuset.mems=0",
     ]);
@@ -54,6 +55,23 @@ describe("v1", () => {
       "/sys/fs/cgroup/cpu,cpuacct/b/cpu.cfs_quota_us=50000",
       "/sys/fs/cgroup/pids/b/pids.max=9",
     ]);
+  });
+
+  test("the default device rules are written beforehand, at the launch only what is added to them", () => {
+    const path = "/sys/fs/cgroup/devices/b";
+    expect(writes(v1.create("/b", {}))[0]).toBe(`${path}/devices.deny=a`);
+    expect(v1.limit("/b", { devices: [...DEFAULT_DEVICE_RULES] })).toEqual([]);
+    const added = { allow: true, type: "c" as const, major: 10, minor: 200, access: "rw" };
+    expect(writes(v1.limit("/b", { devices: [...DEFAULT_DEVICE_RULES, added] }))).toEqual([
+      `${path}/devices.allow=c 10:200 rw`,
+    ]);
+    const all = { allow: true, type: "a" as const, access: "rwm" };
+    expect(writes(v1.limit("/b", { devices: [all] }))).toEqual([`${path}/devices.allow=a`]);
+  });
+
+  test("a swap limit that the kernel refuses is an error, a kernel without one is not", () => {
+    const swap = v1.limit("/b", limits).find(({ args }) => String(args[0]).includes("memsw"));
+    expect(swap?.args[2]).toBe(IGNORE_ABSENCE);
   });
 
   test("device rules: the controller, else a program on the v2 tree, else no container", () => {

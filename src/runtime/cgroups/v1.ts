@@ -2,13 +2,16 @@ import { mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { EngineError } from "../../base/errors.ts";
 import type { PlanOperation } from "../../kernel/plan.ts";
-import { IGNORE_FAILURE, Op } from "../../kernel/protocol.ts";
-import type { OciResources } from "../../oci/runtime-config.ts";
+import { IGNORE_ABSENCE, Op } from "../../kernel/protocol.ts";
+import type { OciDeviceRule, OciResources } from "../../oci/runtime-config.ts";
 import type { MachineFacts } from "../container-runtime.ts";
+import { DEFAULT_DEVICE_RULES } from "../spec/devices.ts";
 import { freezeAndWait, readProcesses, writeIfPresent } from "./cgroup-files.ts";
 import type { Cgroups, CgroupView } from "./cgroups.ts";
 import { deviceLines } from "./device-lines.ts";
 import { allowsAllDevices, deviceProgram, encodeEbpf } from "./device-program.ts";
+
+const DEFAULT_RULES_TEXT = JSON.stringify(DEFAULT_DEVICE_RULES);
 
 type Facts = Extract<MachineFacts["cgroups"], { version: 1 }>;
 
@@ -76,13 +79,16 @@ export class CgroupsV1 implements Cgroups {
 
   create(path: string, resources: OciResources): PlanOperation[] {
     const cpuset = this.#mountOf("cpuset");
-    return this.directories(path, resources).flatMap((directory): PlanOperation[] => [
-      { op: Op.CGROUP_CREATE, args: [directory] },
-      ...(cpuset !== undefined && directory === join(cpuset, path)
-        ? this.#cpusetWrites(directory, resources)
-        : []),
-      { op: Op.CGROUP_ENTER, args: [directory] },
-    ]);
+    return [
+      ...this.directories(path, resources).flatMap((directory): PlanOperation[] => [
+        { op: Op.CGROUP_CREATE, args: [directory] },
+        ...(cpuset !== undefined && directory === join(cpuset, path)
+          ? this.#cpusetWrites(directory, resources)
+          : []),
+        { op: Op.CGROUP_ENTER, args: [directory] },
+      ]),
+      ...(this.#mountOf("devices") === undefined ? [] : this.#deviceWrites(path, DEFAULT_DEVICE_RULES)),
+    ];
   }
 
   /** Both files need a value before the first process; the one that was not asked for gets all there is. */
@@ -134,7 +140,7 @@ export class CgroupsV1 implements Cgroups {
     return [
       ...write("limit_in_bytes", memory.limit),
       // Kernels booted without swap accounting have no such file; Docker then warns and goes on.
-      ...write("memsw.limit_in_bytes", memory.swap, IGNORE_FAILURE),
+      ...write("memsw.limit_in_bytes", memory.swap, IGNORE_ABSENCE),
       ...write("soft_limit_in_bytes", memory.reservation),
       ...write("swappiness", memory.swappiness),
       ...write("oom_control", memory.disableOOMKiller === true ? 1 : undefined),
@@ -151,12 +157,16 @@ export class CgroupsV1 implements Cgroups {
     ];
   }
 
-  /** Without a devices controller the v2 tree can carry the rules; without both, no container may run. */
+  /** What differs from the default rules, which `create` has written: a container without wishes of its own has none. */
   #devices(path: string, { devices = [] }: OciResources): PlanOperation[] {
-    if (allowsAllDevices(devices)) return [];
+    const allowsAll = allowsAllDevices(devices);
     if (this.#mountOf("devices") !== undefined) {
-      return devices.flatMap(deviceLines).map(({ file, value }) => this.#write("devices", path, file, value));
+      if (allowsAll) return this.#deviceWrites(path, [{ allow: true, type: "a", access: "rwm" }]);
+      const isAddition = JSON.stringify(devices.slice(0, DEFAULT_DEVICE_RULES.length)) === DEFAULT_RULES_TEXT;
+      return this.#deviceWrites(path, isAddition ? devices.slice(DEFAULT_DEVICE_RULES.length) : devices);
     }
+    if (allowsAll) return [];
+    // The v2 tree can carry the rules; without both, no container may run.
     if (this.#facts.unified !== undefined) {
       const directory = join(this.#facts.unified, path);
       return [{ op: Op.CGROUP_DEVICES, args: [directory, encodeEbpf(deviceProgram(devices))] }];
@@ -165,6 +175,10 @@ export class CgroupsV1 implements Cgroups {
       "failedPrecondition",
       "neither the devices cgroup nor a v2 tree is mounted: a container could open every device of this machine",
     );
+  }
+
+  #deviceWrites(path: string, rules: readonly OciDeviceRule[]): PlanOperation[] {
+    return rules.flatMap(deviceLines).map(({ file, value }) => this.#write("devices", path, file, value));
   }
 
   oomCounter(path: string): { file: string; key: string } | undefined {

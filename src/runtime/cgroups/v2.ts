@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PlanOperation } from "../../kernel/plan.ts";
-import { IGNORE_FAILURE, Op } from "../../kernel/protocol.ts";
+import { IGNORE_ABSENCE, Op } from "../../kernel/protocol.ts";
 import type { OciResources } from "../../oci/runtime-config.ts";
 import type { MachineFacts } from "../container-runtime.ts";
 import { readProcesses, writeIfPresent } from "./cgroup-files.ts";
@@ -85,7 +85,7 @@ export class CgroupsV2 implements Cgroups {
     return [
       ...write("memory.max", memory?.limit),
       // Kernels without swap accounting have no such file.
-      ...write("memory.swap.max", memory === undefined ? undefined : swapMax(memory), IGNORE_FAILURE),
+      ...write("memory.swap.max", memory === undefined ? undefined : swapMax(memory), IGNORE_ABSENCE),
       ...write("memory.low", memory?.reservation),
       ...write("cpu.weight", cpu?.shares === undefined ? undefined : cpuWeight(cpu.shares)),
       ...write("cpu.max", timed ? `${quota} ${cpu?.period ?? 100_000}` : undefined),

@@ -4,6 +4,7 @@ import { IGNORE_FAILURE, Op, Stdio } from "../../kernel/protocol.ts";
 import type { OciDevice, OciNamespace, OciRuntimeConfig } from "../../oci/runtime-config.ts";
 import type { Cgroups } from "../cgroups/cgroups.ts";
 import type { LaunchSpec } from "../container-runtime.ts";
+import { DEFAULT_MOUNTS } from "../spec/mounts.ts";
 import { sysctlPath } from "../spec/sysctls.ts";
 import { Ms, NAMESPACE_FLAGS, NODE_TYPES } from "./kernel-flags.ts";
 import { mountOperations } from "./mount-operations.ts";
@@ -56,7 +57,28 @@ export function preparePlan(linux: PreparedLinux, cgroups: Cgroups, runDirectory
     ),
     { op: Op.EXIT_RECORD, args: [join(runDirectory, EXIT_RECORD_NAME)] },
     ...(counter === undefined ? [] : [{ op: Op.OOM_COUNTER, args: [counter.file, counter.key] }]),
+    ...mountsAhead(linux, cgroups),
   ];
+}
+
+const NEEDED_FOR_MOUNTS = ["mount", "pid", "network", "ipc"] as const;
+
+/**
+ * The file systems of a container that asks for nothing special, which belong to its namespaces and not to the host's tree:
+ * made before its launch. One that the launch does not want after all is dropped by the new process. Not with a user
+ * namespace, whose ids are taken only when the plan comes.
+ */
+function mountsAhead(linux: PreparedLinux, cgroups: Cgroups): PlanOperation[] {
+  const { namespaces, cgroupsPath, resources } = linux;
+  if (!NEEDED_FOR_MOUNTS.every((type) => own(namespaces, type))) return [];
+  if (namespaces.some(({ type }) => type === "user")) return [];
+  const view = cgroups.view(cgroupsPath, resources, own(namespaces, "cgroup"));
+  return mountOperations(DEFAULT_MOUNTS, view).flatMap(({ op, args }) => {
+    const [type, source, , attributes, options] = args;
+    const isMount = op === Op.MOUNT_IN && type !== undefined && source !== undefined;
+    if (!isMount || attributes === undefined || options === undefined) return [];
+    return [{ op: Op.MOUNT_AHEAD, args: [type, source, attributes, options] }];
+  });
 }
 
 /** The shim's part of a launch: limits, while nothing of the container runs yet, and where its output goes. */

@@ -34,7 +34,7 @@ const DENY_ALL: OciDeviceRule = { allow: false, type: "a", access: "rwm" };
 const ALLOW_ALL: OciDeviceRule = { allow: true, type: "a", access: "rwm" };
 
 /** Nodes of any device may be made, which harms nobody; opened may be only these (as runc allows). */
-const DEFAULT_RULES: readonly OciDeviceRule[] = [
+export const DEFAULT_DEVICE_RULES: readonly OciDeviceRule[] = [
   DENY_ALL,
   rule("c", undefined, undefined, "m"),
   rule("b", undefined, undefined, "m"),
@@ -94,7 +94,7 @@ export function devicesOf({ hostConfig, devices, hostDevices }: SpecInput): OciD
 export function deviceRulesOf({ hostConfig, devices }: SpecInput): OciDeviceRule[] {
   if (hostConfig.Privileged === true) return [ALLOW_ALL];
   return [
-    ...DEFAULT_RULES,
+    ...DEFAULT_DEVICE_RULES,
     ...devices.map(({ type, major, minor, access }) => rule(type, major, minor, access)),
     ...(hostConfig.DeviceCgroupRules ?? []).map(parseCgroupRule),
   ];

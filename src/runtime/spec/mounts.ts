@@ -23,6 +23,9 @@ function defaultMounts(shmBytes: number): OciMount[] {
   ];
 }
 
+/** The mounts of a container that asks for nothing special. */
+export const DEFAULT_MOUNTS: readonly OciMount[] = defaultMounts(DEFAULT_SHM_BYTES);
+
 /** Options that cancel one another, and the word that each group is about. */
 const TOPICS: Readonly<Record<string, string>> = {
   ...{ ro: "write", rw: "write", suid: "suid", nosuid: "suid", dev: "dev", nodev: "dev" },

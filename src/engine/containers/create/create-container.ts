@@ -19,6 +19,7 @@ import type { Snapshots, StoredImage } from "../../../store/images.ts";
 import { publishContainerEvent } from "../../events/container-events.ts";
 import type { EventSink } from "../../events/event-sink.ts";
 import type { StoredContainerDirectory } from "../container-directory.ts";
+import type { ContainerEntry } from "../container-entry.ts";
 import { prepareFiles } from "../container-files.ts";
 import type { ContainerRecord } from "../container-record.ts";
 import { INITIAL_STATE } from "../state-machine.ts";
@@ -79,30 +80,36 @@ export class ContainerCreator {
     const warnings: string[] = [];
     const name = options.name ? parseContainerName(options.name) : undefined;
     const prepared = await this.#prepare(request, options.platform, warnings);
-    const { directory, runtime, events } = this.dependencies;
+    const { commits, directory, runtime, events } = this.dependencies;
     // Before an id with its shim is taken for nothing; the reservation looks again.
     if (name !== undefined) directory.requireFreeName(name);
     const id = runtime.reserve();
     const finalName = name ?? inventName((candidate) => directory.hasName(candidate), id);
+    let synced: Promise<void>;
     try {
       directory.reserveName(finalName, id);
       const record = await this.#makeRecord(id, finalName, prepared);
       const entry = directory.insert(record);
-      // Most containers are started at once, and making files takes longer than writing them again. Should it fail, the
-      // start tries again and says why.
-      entry.filesWrittenAtMs = Date.now();
-      entry.filesWritten = prepareFiles(entry.record, this.dependencies.dataRoot).then(
-        () => true,
-        () => false,
-      );
+      synced = commits.synced();
+      this.#writeFiles(entry);
       publishContainerEvent(events, entry.record, "create");
     } catch (error) {
       directory.releaseName(finalName, id);
       await this.#takeBack(id);
       throw error;
     }
-    await this.dependencies.commits.synced();
+    await synced;
     return { Id: id, Warnings: warnings };
+  }
+
+  /** While the disk works on the row: most containers are started at once. Should it fail, the start tries again and says why. */
+  #writeFiles(entry: ContainerEntry): void {
+    try {
+      prepareFiles(entry.record, this.dependencies.dataRoot);
+      entry.filesWrittenAtMs = Date.now();
+    } catch {
+      entry.filesWrittenAtMs = 0;
+    }
   }
 
   async #prepare(

@@ -126,7 +126,6 @@ export class TestLifecycle {
   }
 
   async dispose(): Promise<void> {
-    await Promise.all(this.#entries().map(({ filesWritten }) => filesWritten));
     await this.containers.idle();
     this.#database.close();
     rmSync(this.dataRoot, { recursive: true, force: true });
