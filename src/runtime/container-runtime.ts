@@ -125,7 +125,8 @@ export interface ExecSpec {
 export interface ExecProcess {
   readonly pid: number;
   readonly exited: Promise<ExitStatus>;
-  attach(streams: StreamSelection): Promise<ProcessStream>;
+  /** The client that came with the start; undefined for a detached one. */
+  readonly stream: ProcessStream | undefined;
   resize(rows: number, columns: number): Promise<void>;
   signal(signal: number): Promise<void>;
 }
@@ -138,8 +139,15 @@ export interface ContainerProcess {
   /** Resolves once; rejects with `unavailable` when the shim was lost without an exit record. */
   readonly exited: Promise<ExitStatus>;
   attach(streams: StreamSelection): Promise<ProcessStream>;
-  /** `container` is what it was launched with: its capabilities, seccomp filter and limits are inherited. */
-  exec(container: OciRuntimeConfig, spec: ExecSpec): Promise<ExecProcess>;
+  /**
+   * `container` is what it was launched with: its capabilities, seccomp filter and limits are inherited. `streams`: what to
+   * attach to; the program's output waits for that. Throws LaunchError when the program could not be started.
+   */
+  exec(
+    container: OciRuntimeConfig,
+    spec: ExecSpec,
+    streams: StreamSelection | undefined,
+  ): Promise<ExecProcess>;
   resize(rows: number, columns: number): Promise<void>;
   /** Throws notFound when it has ended. */
   signal(signal: number): Promise<void>;

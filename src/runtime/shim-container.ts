@@ -29,6 +29,8 @@ export interface ShimContainerOptions {
   readonly reconnect: () => Promise<ShimSession>;
 }
 
+const SIGKILL = 9;
+
 const lost = (what: string): EngineError => new EngineError("unavailable", `the shim of ${what} is gone`);
 
 /** A container with its shim. Owns the session until `release` or the shim's end. */
@@ -110,7 +112,11 @@ export class ShimContainer implements ContainerProcess {
     return this.#session.attach(INIT_PROCESS, streams);
   }
 
-  async exec(container: OciRuntimeConfig, spec: ExecSpec): Promise<ExecProcess> {
+  async exec(
+    container: OciRuntimeConfig,
+    spec: ExecSpec,
+    streams: StreamSelection | undefined,
+  ): Promise<ExecProcess> {
     const plan = encodePlan(execPlan(container, spec, this.#options.capabilityBounds));
     const number = this.#nextExec++;
     const exit = Promise.withResolvers<ExitStatus>();
@@ -119,17 +125,28 @@ export class ShimContainer implements ContainerProcess {
     // Before the request: a short program can be over before its start is answered.
     this.#execs.set(number, exit);
     exit.promise.finally(() => this.#execs.delete(number)).catch(() => {});
+    // Beside the start, as the shim takes clients of a process that is still to come.
+    const attaching = streams === undefined ? undefined : session.attach(number, streams);
+    attaching?.catch(() => {});
     try {
       const { pid } = await session.exec(number, plan);
       return {
         pid,
         exited: exit.promise,
-        attach: (streams) => session.attach(number, streams),
+        stream: await attaching?.catch(async (error: unknown) => {
+          // The program runs and waits for its first client: without one it would block for ever.
+          await session.signal(number, SIGKILL).catch(() => undefined);
+          throw error;
+        }),
         resize: (rows, columns) => session.resize(number, rows, columns),
         signal: (signal) => session.signal(number, signal),
       };
     } catch (error) {
       this.#execs.delete(number);
+      attaching?.then(
+        (stream) => stream.close(),
+        () => {},
+      );
       throw error;
     }
   }

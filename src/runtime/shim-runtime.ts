@@ -123,13 +123,15 @@ export class ShimRuntime implements ContainerRuntime {
     const { id, config } = spec;
     this.#mountPoint ??= readMounts().then((mounts) => mountPointOf(this.#execRoot, mounts));
     const places = { directory: this.#directory(id), mountPoint: await this.#mountPoint };
-    // Whatever cannot be planned is refused before anything exists.
-    const launch = encodePlan(launchPlan(spec, this.#cgroups, places));
     const slot = (await this.#takeSlot(id, config.linux)) ?? (await this.#prepareAnew(id, config.linux));
     const container = this.#contain(id, slot.session, slot.pid, config.linux.cgroupsPath, 1);
     this.#containers.set(id, container);
     try {
-      await beforeProgram(container);
+      const ready = beforeProgram(container);
+      ready.catch(() => {});
+      // While the first clients connect.
+      const launch = encodePlan(launchPlan(spec, this.#cgroups, places));
+      await ready;
       // Taken before, so that no program ends before it has begun.
       container.startedAtNs = nowNs();
       await slot.session.launch(launch);

@@ -246,21 +246,17 @@ describe("a running container", () => {
       ...{ cwd: "/tmp", user: { spec: "", additionalGroups: [] }, tty: false, rows: 0, columns: 0 },
       ...{ openStdin: false, detached: false, privileged: false },
     };
-    const exec = await process.exec(config, spec);
-    const stream = await exec.attach({ stdin: false, stdout: true, stderr: true });
+    const exec = await process.exec(config, spec, { stdin: false, stdout: true, stderr: true });
     let text = "";
-    for await (const { data } of stream.output) text += new TextDecoder().decode(data);
+    for await (const { data } of exec.stream?.output ?? []) text += new TextDecoder().decode(data);
     expect((await exec.exited).code).toBe(3);
     const [first, ...rest] = text.trim().split("\n");
     expect(first).toMatch(/^exec \/usr\/local\/sbin/);
     expect(rest).toEqual(["/tmp", "CapEff:\t00000000a80425fb", "Seccomp:\t2"]);
 
-    const privileged = await process.exec(config, {
-      ...spec,
-      privileged: true,
-      detached: true,
-      args: ["true"],
-    });
+    const detached = { ...spec, privileged: true, detached: true, args: ["true"] };
+    const privileged = await process.exec(config, detached, undefined);
+    expect(privileged.stream).toBeUndefined();
     expect((await privileged.exited).code).toBe(0);
     await process.signal(9);
     await process.exited;
@@ -280,10 +276,11 @@ describe("a running container", () => {
     expect(await fixture.runtime.adopt(short.id)).toMatchObject({ exit: { code: 9 } });
     expect(await fixture.runtime.adopt(newContainerId())).toBeUndefined();
 
-    const exec = await found.exec(running.config, {
+    const spec = {
       ...{ args: ["true"], env: [], cwd: "", user: { spec: "", additionalGroups: [] }, tty: false, rows: 0 },
       ...{ columns: 0, openStdin: false, detached: true, privileged: false },
-    });
+    };
+    const exec = await found.exec(running.config, spec, undefined);
     expect((await exec.exited).code).toBe(0);
     await found.signal(15);
     await found.signal(9);

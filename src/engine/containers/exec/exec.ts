@@ -3,7 +3,7 @@ import type { ExecInspectView } from "../../../api/container-views.ts";
 import { parseDetachKeys } from "../../../api/detach-keys.ts";
 import { EngineError } from "../../../base/errors.ts";
 import { newExecId } from "../../../base/ids.ts";
-import { LaunchError } from "../../../kernel/shim-session.ts";
+import { LaunchError, type StreamSelection } from "../../../kernel/shim-session.ts";
 import type { OciRuntimeConfig } from "../../../oci/runtime-config.ts";
 import type { ExecProcess } from "../../../runtime/container-runtime.ts";
 import { publishContainerEvent } from "../../events/container-events.ts";
@@ -19,7 +19,6 @@ import { checkExecRequest, execSpec } from "./exec-spec.ts";
 
 /** 128 + SIGKILL: without its shim a program is dead. */
 const LOST_EXIT_CODE = 137;
-const SIGKILL = 9;
 
 export interface ExecsDependencies {
   readonly directory: ContainerDirectory;
@@ -30,7 +29,8 @@ export interface ExecsDependencies {
 }
 
 interface StartOptions {
-  readonly detached: boolean;
+  /** Undefined: detached. */
+  readonly streams: StreamSelection | undefined;
   readonly consoleSize: readonly [number, number] | undefined;
 }
 
@@ -67,7 +67,7 @@ class Execs implements ExecsBackend {
 
   async startDetached(execId: string): Promise<void> {
     const { session, live } = this.#claim(execId);
-    await this.#start(session, live, { detached: true, consoleSize: undefined });
+    await this.#start(session, live, { streams: undefined, consoleSize: undefined });
   }
 
   async startAttached(
@@ -85,12 +85,15 @@ class Execs implements ExecsBackend {
     };
     const attaches = streams.stdin || streams.stdout || streams.stderr;
     try {
-      const { process, ended } = await this.#start(session, live, { detached: !attaches, consoleSize });
+      const { process, ended } = await this.#start(session, live, {
+        streams: attaches ? streams : undefined,
+        consoleSize,
+      });
       return execClient({
         tty: Tty === true,
         stdin: streams.stdin,
         detachKeys: session.request.DetachKeys,
-        stream: attaches ? await attachOrKill(process, streams) : undefined,
+        stream: process.stream,
         ended,
         onDetach: () => this.#tell(live, session.id, "exec_detach"),
       });
@@ -157,8 +160,12 @@ class Execs implements ExecsBackend {
     const config = await this.#dependencies.runtimeConfigOf(live);
     const container = live.process;
     if (container === undefined) throw notRunning(live);
-    const spec = execSpec(live.record, config, session.request, options);
-    session.process = await container.exec(config, spec);
+    const { streams, consoleSize } = options;
+    const spec = execSpec(live.record, config, session.request, {
+      detached: streams === undefined,
+      consoleSize,
+    });
+    session.process = await container.exec(config, spec, streams);
     return session.process;
   }
 
@@ -178,16 +185,6 @@ class Execs implements ExecsBackend {
     more: Readonly<Record<string, string>> = {},
   ): void {
     publishContainerEvent(this.#dependencies.events, live.record, action, { execID, ...more });
-  }
-}
-
-/** The program runs and waits for its first client: without one it would block for ever. */
-async function attachOrKill(process: ExecProcess, streams: Parameters<ExecProcess["attach"]>[0]) {
-  try {
-    return await process.attach(streams);
-  } catch (error) {
-    await process.signal(SIGKILL).catch(() => undefined);
-    throw error;
   }
 }
 
