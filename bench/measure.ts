@@ -1,3 +1,5 @@
+export const print = (line: string) => process.stdout.write(`${line}\n`);
+
 /** Times in milliseconds of repeated runs of one thing. */
 export interface Sample {
   readonly median: number;
@@ -12,18 +14,24 @@ export function sampleOf(times: readonly number[]): Sample {
   return { median: at(0.5), p95: at(0.95), runs: times.length };
 }
 
+/** Both engines do things behind an answer (removals, preparations): none of it is to count as the next one's time. */
+const REST_MS = 50;
+
 /**
  * Times several things in turn, A B C A B C …, so that a machine whose speed drifts does not favour one of them.
- * One uncounted round warms up.
+ * One uncounted round warms up; `before` is not counted either, and each thing begins on a machine at rest.
  */
 export async function timeInTurn<K extends string>(
   rounds: number,
   things: Readonly<Record<K, () => Promise<unknown>>>,
+  before: (name: K) => Promise<unknown> = async () => {},
 ): Promise<Record<K, Sample>> {
   const names = Object.keys(things) as K[];
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<K, number[]>;
   for (let round = 0; round <= rounds; round++) {
     for (const name of names) {
+      await before(name);
+      await Bun.sleep(REST_MS);
       const started = performance.now();
       await things[name]();
       if (round > 0) times[name].push(performance.now() - started);
