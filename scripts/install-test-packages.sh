@@ -6,6 +6,8 @@ need() { command -v "$1" >/dev/null 2>&1 || [ -e "$1" ] || missing="$missing $2"
 need /bin/busybox busybox-static
 need mmdebstrap mmdebstrap
 need skopeo skopeo
+need docker-registry docker-registry
+need openssl openssl
 need nft nftables
 need strace strace
 need setcap libcap2-bin

@@ -17,11 +17,25 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kernel: ["base", "api", "oci", "host"],
   store: ["base", "api", "oci", "host", "kernel"],
   runtime: ["base", "api", "oci", "host", "kernel"],
-  engine: ["base", "api", "oci", "host", "kernel", "store", "runtime"],
+  registry: ["base", "api", "oci", "host", "kernel", "store"],
+  engine: ["base", "api", "oci", "host", "kernel", "store", "runtime", "registry"],
   server: ["base", "api", "oci", "host", "engine"],
   client: ["base", "api", "oci"],
   cli: ["base", "api", "oci", "client"],
-  main: ["base", "api", "oci", "host", "kernel", "store", "runtime", "engine", "server", "client", "cli"],
+  main: [
+    "base",
+    "api",
+    "oci",
+    "host",
+    "kernel",
+    "store",
+    "runtime",
+    "registry",
+    "engine",
+    "server",
+    "client",
+    "cli",
+  ],
 };
 /** Pure folders may not touch the machine at all. */
 const PURE = ["base", "api", "oci"];

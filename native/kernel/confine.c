@@ -52,14 +52,33 @@ static int filter_system_calls(void)
 		ALLOW(read), ALLOW(write), ALLOW(writev), ALLOW(openat), ALLOW(openat2), ALLOW(close), ALLOW(dup), ALLOW(lseek),
 		ALLOW(fstat), ALLOW(newfstatat), ALLOW(statx), ALLOW(getdents64), ALLOW(fchdir), ALLOW(mkdirat), ALLOW(mknodat),
 		ALLOW(symlinkat), ALLOW(linkat), ALLOW(unlinkat), ALLOW(fchown), ALLOW(fchownat), ALLOW(fchmod), ALLOW(fchmodat),
-		ALLOW(utimensat), ALLOW(fsetxattr), ALLOW(lsetxattr), ALLOW(sync_file_range), ALLOW(syncfs), ALLOW(brk),
+		ALLOW(utimensat), ALLOW(fsetxattr), ALLOW(lsetxattr), ALLOW(sync_file_range), ALLOW(fadvise64), ALLOW(syncfs), ALLOW(brk),
 		ALLOW(mmap), ALLOW(munmap), ALLOW(mremap), ALLOW(mprotect), ALLOW(rt_sigprocmask), ALLOW(rt_sigreturn),
-		ALLOW(restart_syscall), ALLOW(exit_group),
+		ALLOW(restart_syscall), ALLOW(exit_group), ALLOW(readlinkat), ALLOW(flistxattr), ALLOW(fgetxattr), ALLOW(fstatfs),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
 	};
 	struct sock_fprog program = { .len = sizeof filter / sizeof *filter, .filter = filter };
 
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+int confine_to(int directory, const char **step)
+{
+	*step = "chroot";
+	if (fchdir(directory) < 0 || chroot(".") < 0)
+		return -1;
+	*step = "capset";
+	if (drop_capabilities() < 0)
+		return -1;
+	*step = "prctl";
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+#ifndef __SANITIZE_ADDRESS__
+	*step = "seccomp";
+	if (filter_system_calls() < 0)
+		return -1;
+#endif
+	return 0;
 }
 
 int confine(const char *directory, const char **step)
@@ -74,19 +93,5 @@ int confine(const char *directory, const char **step)
 	root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return -1;
-	*step = "chroot";
-	if (fchdir(root) < 0 || chroot(".") < 0)
-		return -1;
-	*step = "capset";
-	if (drop_capabilities() < 0)
-		return -1;
-	*step = "prctl";
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -1;
-#ifndef __SANITIZE_ADDRESS__
-	*step = "seccomp";
-	if (filter_system_calls() < 0)
-		return -1;
-#endif
-	return root;
+	return confine_to(root, step) < 0 ? -1 : root;
 }

@@ -8,4 +8,7 @@
  */
 int confine(const char *directory, const char **step);
 
+/* The same for a directory that is open already, leaving other descriptors as they are; 0 or -1. */
+int confine_to(int directory, const char **step);
+
 #endif

@@ -1,12 +1,11 @@
 #include "tar.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "input.h"
 #include "refuse.h"
 #include "tar-header.h"
 
@@ -15,7 +14,7 @@
 #define SPECIAL_MAX (1 << 20)
 
 struct tar {
-	int fd;
+	struct input *input;
 	int ended; /* input, not archive */
 	size_t start, end;
 	uint64_t data_left; /* of the current member */
@@ -30,12 +29,17 @@ struct tar {
 
 struct tar *tar_open(int fd)
 {
+	return tar_open_input(input_open(fd, &(struct input_options){ .kind = INPUT_PLAIN, .most_bytes = UINT64_MAX }));
+}
+
+struct tar *tar_open_input(struct input *input)
+{
 	struct tar *tar = malloc(sizeof *tar);
 
 	if (!tar)
 		fail_with_errno("start");
 	memset(tar, 0, offsetof(struct tar, buffer));
-	tar->fd = fd;
+	tar->input = input;
 	return tar;
 }
 
@@ -50,14 +54,11 @@ static size_t fill(struct tar *tar, size_t wanted)
 		tar->start = 0;
 	}
 	while (tar->end - tar->start < wanted && !tar->ended) {
-		ssize_t got = read(tar->fd, tar->buffer + tar->end, BUFFER_SIZE - tar->end);
+		size_t got = input_read(tar->input, tar->buffer + tar->end, BUFFER_SIZE - tar->end);
 
-		if (got < 0 && errno != EINTR)
-			fail_with_errno("read the archive");
 		if (got == 0)
 			tar->ended = 1;
-		if (got > 0)
-			tar->end += (size_t)got;
+		tar->end += got;
 	}
 	return tar->end - tar->start;
 }

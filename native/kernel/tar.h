@@ -45,7 +45,11 @@ struct tar_entry {
 
 struct tar;
 
+struct input;
+
 struct tar *tar_open(int fd);
+/* Of bytes that are hashed or inflated on their way: see input.h. */
+struct tar *tar_open_input(struct input *input);
 /* 1: *entry is the next member, any data of the one before that was not read being skipped; 0: the archive has ended. */
 int tar_next(struct tar *tar, struct tar_entry *entry);
 /* The next piece of the member's data: returns its length, 0 at the end. It lies in the reader until the next call. */

@@ -1,5 +1,5 @@
 /**
- * Every endpoint of Engine API 1.50, `METHOD /path` without the version. A name in braces takes any text, slashes too:
+ * Every endpoint of Engine API 1.50 and berth's own, `METHOD /path` without the version. A name in braces takes any text, slashes too:
  * image names have them. Of two that fit, the first is meant.
  */
 export const ROUTES = {
@@ -55,6 +55,14 @@ export const ROUTES = {
   imagePrune: "POST /images/prune",
   imageRemove: "DELETE /images/{name}",
   distributionInspect: "GET /distribution/{name}/json",
+
+  // What Docker does not have: shapes in storage-views.ts.
+  imagePins: "GET /berth/images/pins",
+  imagePin: "PUT /berth/images/{name}/pin",
+  imageUnpin: "DELETE /berth/images/{name}/pin",
+  imageDiff: "GET /berth/images/diff",
+  imageLayers: "GET /berth/images/{name}/layers",
+  storageScrub: "POST /berth/storage/scrub",
 
   build: "POST /build",
   buildPrune: "POST /build/prune",

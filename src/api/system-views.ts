@@ -24,7 +24,8 @@ export interface InfoView {
   ContainersStopped: number;
   Images: number;
   Driver: string;
-  DriverStatus: [string, string][];
+  /** Null for a driver that has nothing to tell (vfs). */
+  DriverStatus: [string, string][] | null;
   Plugins: { Volume: string[]; Network: string[]; Authorization: string[] | null; Log: string[] };
   [field: string]: unknown;
 }

@@ -25,9 +25,12 @@ export function splitVersionPrefix(path: string): {
   return { versionText: match[1], rest: path.slice(match[0].length) };
 }
 
+/** What image archives are asked for with by containers/image (skopeo, Podman, Buildah) up to 5.30: it speaks nothing else. */
+export const MIN_ARCHIVE_API_VERSION = "1.22";
+
 /** Throws invalid, in Docker's words, for a version that is too old or too new. */
-export function parseApiVersion(text: string): ApiVersion {
-  if (compareVersions(text, MIN_API_VERSION) < 0) {
+export function parseApiVersion(text: string, oldest: string = MIN_API_VERSION): ApiVersion {
+  if (compareVersions(text, oldest) < 0) {
     throw new EngineError(
       "invalid",
       `client version ${text} is too old. Minimum supported API version is ${MIN_API_VERSION}, please upgrade your client to a newer version`,

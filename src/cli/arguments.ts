@@ -139,6 +139,9 @@ function checkCount([least, most]: readonly [number, number], count: number): vo
   const plural = (n: number) => `${n} argument${n === 1 ? "" : "s"}`;
   if (most === 0) throw new CliFailure("accepts no arguments", "count");
   if (least === most) throw new CliFailure(`requires ${plural(least)}`, "count");
+  if (Number.isFinite(most) && least > 0) {
+    throw new CliFailure(`requires at least ${least} and at most ${plural(most)}`, "count");
+  }
   if (count < least) throw new CliFailure(`requires at least ${plural(least)}`, "count");
   throw new CliFailure(`requires at most ${plural(most)}`, "count");
 }

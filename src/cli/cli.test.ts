@@ -1,41 +1,13 @@
 /** What is printed, and the exit code, for lines that ask no daemon. */
 import { expect, test } from "bun:test";
-import { EngineClient } from "../client/engine-client.ts";
-import { runCli } from "./cli.ts";
-import type { CliContext } from "./command.ts";
 import { NOUNS, TOP_VERBS } from "./command-table.ts";
 import { launchFailureCode } from "./commands/run.ts";
 import { parseGlobalArguments } from "./global-flags.ts";
+import { runScripted } from "./testing/scripted-cli.ts";
 
 async function run(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
-  const result = { code: 0, out: "", err: "" };
-  const unreachable = () => Promise.reject(new Error("no daemon was to be asked"));
-  const context: CliContext = {
-    client: new EngineClient({ request: unreachable, hijack: unreachable }),
-    out: async (data) => {
-      result.out += data;
-    },
-    err: async (data) => {
-      result.err += data;
-    },
-    terminal: {
-      isTerminal: () => false,
-      size: () => undefined,
-      onResize: () => ({ [Symbol.dispose]() {} }),
-      rawMode: () => ({ [Symbol.dispose]() {} }),
-      input: () => new Blob([]).stream(),
-      stream: async () => {},
-      onSignal: () => ({ [Symbol.dispose]() {} }),
-      exit: () => {
-        throw new Error("exit");
-      },
-    },
-    environment: {},
-    workingDirectory: () => "/",
-    helloImage: unreachable,
-    build: { version: "1", commit: "c", buildTime: "", platform: "linux/amd64", language: "bun1" },
-  };
-  result.code = await runCli(argv, context);
+  const { requests, ...result } = await runScripted(argv);
+  expect(requests).toEqual([]);
   return result;
 }
 

@@ -79,6 +79,6 @@ function describeFailure(
   if (failure.style === "hint") return [`berth: ${message}\n\nRun ${hint}`, exitCode];
   if (failure.style === "usage") return [`${message}\n\n${usage}\n\nRun ${hint}`, exitCode];
   if (failure.style === "plain") return [message, exitCode];
-  const verb = message.includes("at least") ? "See" : "Run";
+  const verb = /at least \d+ arguments?$/.test(message) ? "See" : "Run";
   return [`berth: '${name}' ${message}\n\n${usage}\n\n${verb} ${hint}`, exitCode];
 }

@@ -1,6 +1,9 @@
 import type { Command } from "./command.ts";
 
-/** A command is loaded when it is invoked: no command line pays for another's code. */
+/**
+ * A command is loaded when it is invoked: no command line pays for another's code. What few of them need of the runtime is
+ * taken by process.getBuiltinModule where it is needed: node:fs alone costs a millisecond.
+ */
 export interface CommandEntry {
   /** As its usage names it: `ps`, `container ls`. */
   readonly path: string;
@@ -14,12 +17,21 @@ type Verbs = Readonly<Record<string, readonly [summary: string, load: Loader]>>;
 const lifecycle = () => import("./commands/lifecycle.ts");
 const imageInput = () => import("./commands/image-input.ts");
 const imageNames = () => import("./commands/image-names.ts");
+const imageOutput = () => import("./commands/image-output.ts");
+const registry = () => import("./commands/registry.ts");
+const session = () => import("./commands/login.ts");
+const pins = () => import("./commands/pins.ts");
+const pruning = () => import("./commands/prune.ts");
 const inspection = () => import("./commands/inspect.ts");
 
 /** Verbs on containers: at the top and behind `container` they are the same. */
 const CONTAINER_VERBS = {
   attach: ["Attach to a running container", async () => (await import("./commands/attach.ts")).attach],
+  commit: ["Make an image of a container", async () => (await import("./commands/commit.ts")).commit],
+  cp: ["Copy files from or to a container", async () => (await import("./commands/copy.ts")).copy],
   create: ["Create a container", async () => (await import("./commands/create.ts")).create],
+  diff: ["Show what a container has changed", async () => (await import("./commands/diff.ts")).diff],
+  export: ["Write a container's file system as a tar", async () => (await imageOutput()).exportContainer],
   exec: ["Run a command in a running container", async () => (await import("./commands/exec.ts")).exec],
   kill: ["Kill running containers", async () => (await lifecycle()).kill],
   logs: ["Show what a container has written", async () => (await import("./commands/logs.ts")).logs],
@@ -36,8 +48,15 @@ const CONTAINER_VERBS = {
 } as const satisfies Verbs;
 
 const IMAGE_VERBS = {
+  history: [
+    "Show the steps an image was made in",
+    async () => (await import("./commands/history.ts")).history,
+  ],
   import: ["Make an image of a root file system's tar", async () => (await imageInput()).importImage],
   load: ["Load images from an archive", async () => (await imageInput()).load],
+  pull: ["Download an image from a registry", async () => (await registry()).pull],
+  push: ["Upload an image to a registry", async () => (await registry()).push],
+  save: ["Write images to an archive", async () => (await imageOutput()).save],
   tag: ["Give an image another name", async () => (await imageNames()).tag],
 } as const satisfies Verbs;
 
@@ -59,9 +78,12 @@ export const TOP_VERBS: Verbs = {
     async () => (await import("./commands/hello.ts")).hello,
   ],
   images,
+  login: ["Log in to a registry", async () => (await session()).login],
+  logout: ["Log out from a registry", async () => (await session()).logout],
   inspect: ["Describe containers, images and the rest in JSON", async () => (await inspection()).inspect],
   ps,
   rmi,
+  search: ["Search a registry for images", async () => (await import("./commands/search.ts")).search],
   version: [
     "Show the versions of this program and of the engine",
     async () => (await import("./commands/version.ts")).version,
@@ -75,6 +97,7 @@ export const NOUNS = {
       ...CONTAINER_VERBS,
       inspect: ["Describe containers in JSON", async () => (await inspection()).inspectContainer],
       ls: ps,
+      prune: ["Remove containers that do not run", async () => (await pruning()).pruneContainers],
     },
     aliases: { list: "ls", ps: "ls", remove: "rm" },
   },
@@ -82,13 +105,37 @@ export const NOUNS = {
     summary: "Manage images",
     verbs: {
       ...IMAGE_VERBS,
+      diff: ["Show how two images differ", async () => (await import("./commands/image-diff.ts")).imageDiff],
       inspect: ["Describe images in JSON", async () => (await inspection()).inspectImage],
+      layers: [
+        "Show an image's layers, their files and what is wasted",
+        async () => (await import("./commands/image-layers.ts")).imageLayers,
+      ],
       ls: images,
+      pin: ["Keep images from being pruned", async () => (await pins()).pin],
+      pins: ["List the images that are pinned", async () => (await pins()).pins],
+      prune: [
+        "Remove images that nothing uses",
+        async () => (await import("./commands/image-prune.ts")).pruneImages,
+      ],
       rm: rmi,
+      unpin: ["Let images be pruned again", async () => (await pins()).unpin],
     },
     aliases: { list: "ls", remove: "rm" },
   },
-  system: { summary: "Manage the engine", verbs: SYSTEM_VERBS, aliases: {} },
+  system: {
+    summary: "Manage the engine",
+    verbs: {
+      ...SYSTEM_VERBS,
+      df: [
+        "Show how much of the disk is used",
+        async () => (await import("./commands/disk-usage.ts")).diskUsage,
+      ],
+      prune: ["Remove all that nothing uses", async () => (await pruning()).pruneSystem],
+      scrub: ["Check all that is stored", async () => (await import("./commands/scrub.ts")).scrub],
+    },
+    aliases: {},
+  },
 } as const satisfies Readonly<
   Record<string, { summary: string; verbs: Verbs; aliases: Readonly<Record<string, string>> }>
 >;

@@ -33,12 +33,14 @@ export interface WindowSize {
 
 /** The caller's standard streams, and its terminal where they are one. Nothing of them is touched before it is asked for. */
 export interface Terminal {
-  isTerminal(stream: "stdin" | "stdout"): boolean;
-  /** Of standard output; undefined when it is no terminal. */
-  size(): WindowSize | undefined;
+  isTerminal(stream: "stdin" | "stdout" | "stderr"): boolean;
+  /** Of standard output unless another is named; undefined when it is no terminal. */
+  size(stream?: "stdout" | "stderr"): WindowSize | undefined;
   onResize(listener: () => void): Disposable;
   /** Keys come as typed, unechoed, and output goes as it is, until disposed. Disposed as well when the program ends. */
   rawMode(): Disposable;
+  /** Lines come as ever, but what is typed is not shown, until disposed. */
+  hideInput(): Disposable;
   /** Standard input from here to its end; may be asked for once. */
   input(): AsyncIterable<Uint8Array>;
   /** A container's output: waits for a slow reader without holding up the rest of the program. */

@@ -1,10 +1,11 @@
-import { existsSync, writeFileSync } from "node:fs";
 import type { ContainerConfig } from "../api/container-config.ts";
 import { EngineError, fromUnknown } from "../base/errors.ts";
-import { familiarString, parseImageReference, repositoryOf, withDefaultTag } from "../oci/reference.ts";
+import { familiarString, parseImageReference, withDefaultTag } from "../oci/reference.ts";
 import type { CliContext } from "./command.ts";
 import { type ContainerFlagValues, containerRequest } from "./container-request.ts";
+import { requireNoContentTrust } from "./content-trust.ts";
 import { CliFailure } from "./failure.ts";
+import { platformName, wantedPlatform } from "./platforms.ts";
 
 /**
  * Creates the container that flags and words ask for, prints the daemon's warnings and writes --cidfile. `changes` are
@@ -16,10 +17,11 @@ export async function createContainer(
   positionals: readonly string[],
   changes: ContainerConfig,
 ): Promise<{ readonly id: string }> {
-  const { cidfile, name, platform } = flags;
+  const { cidfile, name, quiet } = flags;
+  requireNoContentTrust(flags["disable-content-trust"], context.environment);
   const pull = pullPolicy(flags.pull);
   const request = { ...containerRequest(flags, positionals, context), ...changes };
-  if (cidfile !== undefined && existsSync(cidfile)) {
+  if (cidfile !== undefined && process.getBuiltinModule("node:fs").existsSync(cidfile)) {
     throw new EngineError(
       "invalid",
       `container ID file found, make sure the other container isn't running or delete ${cidfile}`,
@@ -27,20 +29,21 @@ export async function createContainer(
   }
   const image = request.Image ?? "";
   checkImage(image);
+  const platform = platformName(context, wantedPlatform(context, flags.platform));
   const size = request.Tty === true ? context.terminal.size() : undefined;
   if (size !== undefined && request.HostConfig) {
     request.HostConfig.ConsoleSize = [size.rows, size.columns];
   }
-  if (pull === "always") await pullImage(context, image, flags);
+  if (pull === "always") await pullImage(context, image, platform, quiet);
   const send = () => context.client.createContainer(request, { name, platform });
   const { Id: id, Warnings } = await send().catch(async (error) => {
     if (pull !== "missing" || !isMissingImage(error)) throw error;
-    if (flags.quiet !== true) await context.err(`Unable to find image '${displayName(image)}' locally\n`);
-    await pullImage(context, image, flags);
+    if (quiet !== true) await context.err(`Unable to find image '${displayName(image)}' locally\n`);
+    await pullImage(context, image, platform, quiet);
     return await send();
   });
   for (const warning of Warnings ?? []) await context.err(`WARNING: ${warning}\n`);
-  if (cidfile !== undefined) writeFileSync(cidfile, id, { flag: "wx" });
+  if (cidfile !== undefined) process.getBuiltinModule("node:fs").writeFileSync(cidfile, id, { flag: "wx" });
   return { id };
 }
 
@@ -72,20 +75,13 @@ function displayName(image: string): string {
   return reference.kind === "digest" ? reference.digest : familiarString(withDefaultTag(reference.name));
 }
 
-/** Downloads an image; what is said on the way goes to standard error, since the output is the container's. */
+/** Its code is loaded when an image is missing: most containers are made of one that is there. */
 async function pullImage(
   context: CliContext,
   image: string,
-  { platform, quiet }: Pick<ContainerFlagValues, "platform" | "quiet">,
+  platform: string | undefined,
+  quiet: boolean | undefined,
 ): Promise<void> {
-  const reference = parseImageReference(image);
-  if (reference.kind === "digest") throw new EngineError("notFound", `No such image: ${image}`);
-  const name = withDefaultTag(reference.name);
-  const query = { fromImage: repositoryOf(name), tag: name.digest ?? name.tag, platform };
-  for await (const { error, id, progressDetail, status } of context.client.pullImage(query)) {
-    if (error !== undefined) throw new EngineError("internal", error);
-    // Bars are for terminals; each step is told once.
-    if (quiet === true || status === undefined || progressDetail?.total !== undefined) continue;
-    await context.err(`${id === undefined ? "" : `${id}: `}${status}\n`);
-  }
+  const { pullForContainer } = await import("./image-pull.ts");
+  await pullForContainer(context, image, { platform, quiet });
 }

@@ -1,3 +1,4 @@
+import { CONTENT_TRUST_FLAG } from "./content-trust.ts";
 import { several, text, texts, toggle, value } from "./flags.ts";
 import {
   checkDeviceRule,
@@ -51,6 +52,7 @@ export const CONTAINER_FLAGS = {
   "device-read-iops": several("list", "Limit of reads a second from a device", parseOperationRate),
   "device-write-bps": several("list", "Limit of bytes a second written to a device", parseByteRate),
   "device-write-iops": several("list", "Limit of writes a second to a device", parseOperationRate),
+  "disable-content-trust": CONTENT_TRUST_FLAG,
   dns: texts("Address of a DNS server", {}, checkIpAddress),
   "dns-opt": texts("", { hidden: true }),
   "dns-option": texts("An option of resolv.conf"),

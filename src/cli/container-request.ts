@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type {
   ContainerConfig,
   ContainerCreateRequest,
@@ -219,7 +218,8 @@ function files(flags: ContainerFlagValues, { workingDirectory }: Caller): HostCo
   const storage = flags["storage-opt"];
   if (storage.some((option) => !option.includes("="))) throw new CliFailure("invalid storage option", "hint");
   // The daemon has another working directory: what is relative to ours is made absolute here.
-  const absolute = (path: string) => (path.startsWith(".") ? join(workingDirectory(), path) : path);
+  const absolute = (path: string) =>
+    path.startsWith(".") ? process.getBuiltinModule("node:path").join(workingDirectory(), path) : path;
   return {
     Binds: list(flags.volume.filter((entry) => entry.includes(":")).map(absolute)),
     Mounts: list(

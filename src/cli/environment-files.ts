@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { CliFailure } from "./failure.ts";
 
 export type CallerEnvironment = Readonly<Record<string, string | undefined>>;
@@ -8,7 +7,16 @@ const ERRNO_TEXT: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EISDIR: "is a directory",
   ENOTDIR: "not a directory",
+  EEXIST: "file exists",
+  ELOOP: "too many levels of symbolic links",
+  ENAMETOOLONG: "file name too long",
+  ENOSPC: "no space left on device",
+  EPERM: "operation not permitted",
+  EROFS: "read-only file system",
 };
+
+/** The words of strerror(3) for a code, in Go's lower case; undefined for one that is rare. */
+export const errnoText = (code: string): string | undefined => ERRNO_TEXT[code];
 
 /** `open <path>: no such file or directory`, as Go says it. */
 export function openFailure(path: string, error: unknown): string {
@@ -22,7 +30,7 @@ export function readKeyValueFiles(paths: readonly string[], style: "hint" | "pla
   return paths.flatMap((path) => {
     let text: string;
     try {
-      text = readFileSync(path, "utf8");
+      text = process.getBuiltinModule("node:fs").readFileSync(path, "utf8");
     } catch (error) {
       throw new CliFailure(openFailure(path, error), style);
     }

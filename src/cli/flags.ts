@@ -94,9 +94,12 @@ export function several<T>(
 /** `--filter key=value`, repeated: the `filters` parameter of the API as an object; undefined without any. */
 export type Filters = Readonly<Record<string, Readonly<Record<string, boolean>>>>;
 
-export function filters(short: string | undefined = "f"): Flag<Filters | undefined> {
+export function filters(
+  help = "Show only what the conditions fit",
+  extras: FlagExtras = { short: "f" },
+): Flag<Filters | undefined> {
   return defineFlag<Filters | undefined>(
-    "Show only what the conditions fit",
+    help,
     "filter",
     undefined,
     (given, earlier) => {
@@ -106,7 +109,7 @@ export function filters(short: string | undefined = "f"): Flag<Filters | undefin
       const key = given.slice(0, at).trim().toLowerCase();
       return { ...earlier, [key]: { ...earlier?.[key], [given.slice(at + 1).trim()]: true } };
     },
-    { short },
+    extras,
   );
 }
 

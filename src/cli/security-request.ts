@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import type { HostConfig } from "../api/container-config.ts";
 import { openFailure } from "./environment-files.ts";
 import { CliFailure } from "./failure.ts";
@@ -28,7 +27,7 @@ function readOption(option: string): string {
   if (key !== "seccomp" || value === "unconfined" || value === "builtin") return option;
   let text: string;
   try {
-    text = readFileSync(value, "utf8");
+    text = process.getBuiltinModule("node:fs").readFileSync(value, "utf8");
   } catch (error) {
     throw new CliFailure(`opening seccomp profile (${value}) failed: ${openFailure(value, error)}`, "hint");
   }

@@ -1,4 +1,4 @@
-import { findDuration } from "./values/numbers.ts";
+import { parseGoDuration } from "../base/go-duration.ts";
 
 const DATE =
   /^(\d{4}-\d{2}-\d{2})(?:T(\d{2})(?::(\d{2})(?::(\d{2})(?:\.(\d{1,9})\d*)?)?)?)?(Z|[+-]\d{2}:\d{2})?$/;
@@ -9,7 +9,7 @@ const DATE =
  */
 export function unixTime(text: string | undefined, nowMs = Date.now()): string | undefined {
   if (text === undefined || /^-?\d+(?:\.\d+)?$/.test(text)) return text;
-  const duration = findDuration(text);
+  const duration = parseGoDuration(text);
   if (duration !== undefined) return (nowMs / 1000 - duration / 1e9).toFixed(9);
   const match = DATE.exec(text);
   const [, day = "", hour = "00", minute = "00", second = "00", fraction = "", zone = ""] = match ?? [];

@@ -17,7 +17,7 @@ export class BunTransport implements Transport {
   constructor(private readonly address: DaemonAddress) {}
 
   async request(request: TransportRequest): Promise<TransportResponse> {
-    const { method, path, body, contentType, signal } = request;
+    const { method, path, body, contentType, headers, signal } = request;
     const init: BunFetchRequestInit = {
       method,
       body: fetchBody(body),
@@ -25,7 +25,8 @@ export class BunTransport implements Transport {
       // A container may run silently for days between two bytes of its log.
       timeout: false,
     };
-    if (contentType !== undefined) init.headers = { "content-type": contentType };
+    if (contentType !== undefined) init.headers = { ...headers, "content-type": contentType };
+    else if (headers !== undefined) init.headers = { ...headers };
     if (this.address.kind === "unix") init.unix = this.address.path;
     try {
       const response = await fetch(`http://${this.#host}${path}`, init);

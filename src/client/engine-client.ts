@@ -6,23 +6,37 @@ import type {
 import type {
   ContainerInspectView,
   ContainerSummary,
+  ContainersPruneView,
   ContainerTopView,
   ContainerWaitView,
   ExecInspectView,
 } from "../api/container-views.ts";
+import type { DiskUsageView } from "../api/disk-usage-views.ts";
+import type { FileChange, PathStat } from "../api/file-views.ts";
 import type {
   ImageDeleteEntry,
+  ImageHistoryEntry,
   ImageInspectView,
   ImageSummary,
   ProgressMessage,
 } from "../api/image-views.ts";
+import type { AuthConfig, AuthView, SearchResultView } from "../api/registry-views.ts";
+import type {
+  ImageDiffLine,
+  ImageLayersLine,
+  ImagePinView,
+  ImagesPruneView,
+  PrunePlanView,
+  ScrubLine,
+} from "../api/storage-views.ts";
 import type { EventMessage, InfoView, VersionView } from "../api/system-views.ts";
 import { EngineError, type ErrorKind } from "../base/errors.ts";
 import { jsonLines, lines } from "./json-lines.ts";
+import { type Query, withQuery } from "./query.ts";
 import type { HijackedStream, Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
-/** A list is sent as the same key repeated. */
-type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+/** What goes with a request besides its query. */
+type Sent = { json?: object } & Pick<TransportRequest, "body" | "contentType" | "headers" | "signal">;
 
 export const CLIENT_API_VERSION = "1.50";
 const API_PREFIX = `/v${CLIENT_API_VERSION}`;
@@ -126,6 +140,35 @@ export class EngineClient {
   attachContainer(ref: string, query: Query): Promise<HijackedStream> {
     return this.#hijack(container(ref, "attach"), query, "");
   }
+  pruneContainers(query: Query): Promise<ContainersPruneView> {
+    return this.#json("POST", "/containers/prune", query);
+  }
+  /** `query`: container, repo, tag, comment, author, changes, pause. */
+  commitContainer(query: Query): Promise<{ Id: string }> {
+    return this.#json("POST", "/commit", query, {});
+  }
+  /** null where nothing has changed. */
+  containerChanges(ref: string): Promise<FileChange[] | null> {
+    return this.#json("GET", container(ref, "changes"));
+  }
+  /** A tar of its whole file system. */
+  exportContainer(ref: string): Promise<TransportResponse> {
+    return this.#call("GET", container(ref, "export"));
+  }
+  /** What is at a path in a container; a symbolic link itself, not what it points to. */
+  async statContainerPath(ref: string, path: string): Promise<PathStat> {
+    return pathStatOf(await this.#call("HEAD", container(ref, "archive"), { path }));
+  }
+  /** A tar of what is at `path`, its entries named from the last word of it on. */
+  async readContainerPath(ref: string, path: string): Promise<{ tar: TransportResponse; stat: PathStat }> {
+    const tar = await this.#call("GET", container(ref, "archive"), { path });
+    return { tar, stat: pathStatOf(tar) };
+  }
+  /** Unpacks a tar in the directory `query.path`. */
+  async writeContainerPath(ref: string, tar: AsyncIterable<Uint8Array>, query: Query): Promise<void> {
+    const sent = { body: tar, contentType: "application/x-tar" };
+    await (await this.#call("PUT", container(ref, "archive"), query, sent)).text();
+  }
 
   // Exec
   createExec(ref: string, request: ExecCreateRequest): Promise<{ Id: string }> {
@@ -174,12 +217,69 @@ export class EngineClient {
     const body = { body: tar, contentType: "application/x-tar", signal };
     yield* progressOf(await this.#call("POST", "/images/create", query, body));
   }
-  /** Throws what the daemon says: unimplemented while registries are not there. */
-  async *pullImage(query: Query): AsyncGenerator<ProgressMessage> {
-    yield* progressOf(await this.#call("POST", "/images/create", query));
+  /** `registryAuth`: as `X-Registry-Auth` carries it. */
+  async *pullImage(query: Query, registryAuth?: string): AsyncGenerator<ProgressMessage> {
+    yield* progressOf(await this.#call("POST", "/images/create", query, withAuth(registryAuth)));
+  }
+  async *pushImage(ref: string, query: Query, registryAuth?: string): AsyncGenerator<ProgressMessage> {
+    const path = `/images/${imagePath(ref)}/push`;
+    yield* progressOf(await this.#call("POST", path, query, withAuth(registryAuth)));
+  }
+  searchImages(query: Query, registryAuth?: string): Promise<SearchResultView[]> {
+    return this.#json("GET", "/images/search", query, undefined, withAuth(registryAuth));
+  }
+  imageHistory(ref: string, query: Query = {}): Promise<ImageHistoryEntry[]> {
+    return this.#json("GET", `/images/${imagePath(ref)}/history`, query);
+  }
+  /** One tar of all of `query.names`. */
+  saveImages(query: Query): Promise<TransportResponse> {
+    return this.#call("GET", "/images/get", query);
+  }
+  /** With `plan`, the id of a plan, exactly that is done and no filter counts. */
+  pruneImages(query: Query, plan?: string): Promise<ImagesPruneView> {
+    return this.#json("POST", "/images/prune", query, plan === undefined ? undefined : { Plan: plan });
+  }
+  /** What a prune with these filters would remove, and why each other image stays. */
+  planImagePrune(query: Query): Promise<PrunePlanView> {
+    return this.#json("POST", "/images/prune", { ...query, "dry-run": true });
+  }
+  async pinImage(ref: string): Promise<void> {
+    await this.#call("PUT", `/berth/images/${imagePath(ref)}/pin`);
+  }
+  async unpinImage(ref: string): Promise<void> {
+    await this.#call("DELETE", `/berth/images/${imagePath(ref)}/pin`);
+  }
+  listImagePins(): Promise<ImagePinView[]> {
+    return this.#json("GET", "/berth/images/pins");
+  }
+  diffImages(query: Query): AsyncGenerator<ImageDiffLine> {
+    return this.#lines("GET", "/berth/images/diff", query);
+  }
+  imageLayers(ref: string, query: Query): AsyncGenerator<ImageLayersLine> {
+    return this.#lines("GET", `/berth/images/${imagePath(ref)}/layers`, query);
   }
 
   // System
+  /** Asks a registry, through the daemon, whether it knows these credentials. */
+  authenticate(credentials: AuthConfig): Promise<AuthView> {
+    return this.#json("POST", "/auth", {}, credentials);
+  }
+  diskUsage(): Promise<DiskUsageView<ContainerSummary>> {
+    return this.#json("GET", "/system/df");
+  }
+  pruneNetworks(query: Query): Promise<{ NetworksDeleted: string[] | null }> {
+    return this.#json("POST", "/networks/prune", query);
+  }
+  pruneVolumes(query: Query): Promise<{ VolumesDeleted: string[] | null; SpaceReclaimed: number }> {
+    return this.#json("POST", "/volumes/prune", query);
+  }
+  pruneBuildCache(query: Query): Promise<{ CachesDeleted: string[] | null; SpaceReclaimed: number }> {
+    return this.#json("POST", "/build/prune", query);
+  }
+  /** Reads all blobs and snapshots again; see ScrubLine. */
+  scrubStorage(query: Query): AsyncGenerator<ScrubLine> {
+    return this.#lines("POST", "/berth/storage/scrub", query);
+  }
   version(): Promise<VersionView> {
     return this.#json("GET", "/version");
   }
@@ -207,22 +307,29 @@ export class EngineClient {
     path: string,
     query: Query = {},
     body?: object,
+    sent: Sent = {},
   ): Promise<T> {
-    const response = await this.#call(method, path, query, body === undefined ? {} : { json: body });
+    const response = await this.#call(method, path, query, body === undefined ? sent : { json: body });
     return parseAnswer<T>(await response.text());
+  }
+
+  async *#lines<T>(method: TransportRequest["method"], path: string, query: Query): AsyncGenerator<T> {
+    const response = await this.#call(method, path, query);
+    yield* jsonLines<T>(response.body);
   }
 
   async #call(
     method: TransportRequest["method"],
     path: string,
     query: Query = {},
-    sent: { json?: object; body?: TransportRequest["body"]; contentType?: string; signal?: AbortSignal } = {},
+    sent: Sent = {},
   ): Promise<TransportResponse> {
     const response = await this.transport.request({
       method,
       path: API_PREFIX + withQuery(path, query),
       body: sent.json === undefined ? sent.body : JSON.stringify(sent.json),
       contentType: sent.json === undefined ? sent.contentType : "application/json",
+      headers: sent.headers,
       signal: sent.signal,
     });
     // 304: it is as asked already.
@@ -240,21 +347,6 @@ export class EngineClient {
 const container = (ref: string, action: string) => `/containers/${encodeURIComponent(ref)}/${action}`;
 /** Slashes of a repository's name stay: the routes of the API expect them. */
 const imagePath = (ref: string) => encodeURIComponent(ref).replaceAll("%2F", "/");
-
-function withQuery(path: string, query: Query): string {
-  let result = path;
-  let separator = "?";
-  for (const key in query) {
-    const value = query[key];
-    if (value === undefined) continue;
-    for (const item of Array.isArray(value) ? value : [value]) {
-      const text = item === true ? "1" : item === false ? "0" : String(item);
-      result += `${separator}${key}=${encodeURIComponent(text)}`;
-      separator = "&";
-    }
-  }
-  return result;
-}
 
 /** A daemon that ends in the middle leaves half an answer, or none. */
 function parseAnswer<T>(text: string): T {
@@ -278,6 +370,15 @@ async function errorOf(response: TransportResponse): Promise<EngineError> {
   return new EngineError(kind, message || `the daemon answered with status ${response.status}`, {
     details: { status: response.status },
   });
+}
+
+const withAuth = (registryAuth: string | undefined): Sent =>
+  registryAuth === undefined ? {} : { headers: { "x-registry-auth": registryAuth } };
+
+/** The head of an archive's answer; its mode has Go's bits. */
+function pathStatOf({ headers }: TransportResponse): PathStat {
+  const text = headers.get("x-docker-container-path-stat") ?? "";
+  return parseAnswer<PathStat>(Buffer.from(text, "base64").toString());
 }
 
 async function* progressOf(response: TransportResponse): AsyncGenerator<ProgressMessage> {

@@ -8,6 +8,8 @@ export interface TransportRequest {
   readonly path: string;
   readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   readonly contentType?: string;
+  /** Further headers, by their lower-case names. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 

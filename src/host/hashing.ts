@@ -14,6 +14,20 @@ export function sha256(data: string | Uint8Array): string {
   return new Bun.CryptoHasher("sha256").update(data).digest("hex");
 }
 
+/** A hash that grows. For callers that give the event loop its turns themselves. */
+export class StreamHasher {
+  readonly #hasher = new Bun.CryptoHasher("sha256");
+
+  update(bytes: Uint8Array): void {
+    this.#hasher.update(bytes);
+  }
+
+  /** 64 lower-case hex digits of what came until now; more may follow. */
+  digestSoFar(): string {
+    return this.#hasher.copy().digest("hex");
+  }
+}
+
 export interface StreamDigest {
   /** 64 lower-case hex digits. */
   readonly sha256: string;

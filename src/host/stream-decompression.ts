@@ -1,3 +1,4 @@
+import { open } from "node:fs/promises";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { EngineError } from "../base/errors.ts";
@@ -22,6 +23,18 @@ export function detectCompression(start: Uint8Array): Compression {
   const [first = 0] = start;
   if ((first & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18) return "zstd";
   return MAGIC.find(([, magic]) => magic.every((byte, at) => start[at] === byte))?.[0] ?? "none";
+}
+
+/** What the first bytes of a file on the disk say. */
+export async function compressionOfFile(path: string): Promise<Compression> {
+  const file = await open(path, "r");
+  try {
+    const start = new Uint8Array(8);
+    const { bytesRead } = await file.read(start, 0, start.length, 0);
+    return detectCompression(start.subarray(0, bytesRead));
+  } finally {
+    await file.close();
+  }
 }
 
 /**

@@ -93,13 +93,30 @@ export interface KernelHelper {
 export interface UnpackResult {
   /** Sum of the sizes of the layer's regular files. */
   readonly sizeBytes: number;
+  /** `sha256:…` of the uncompressed tar, all of it, also what comes after its end mark. */
+  readonly diffId: string;
+  /** Of the input as it came: the blob's digest, or the diffId where it is not compressed. */
+  readonly inputDigest: string;
 }
 
-/** Unpacks one uncompressed layer tar in a process of its own that is confined to the target. */
+/** A file that holds a layer's tar, plain or compressed with gzip or zstd. Nobody writes to it meanwhile. */
+export interface LayerFile {
+  readonly path: string;
+}
+
+/** Unpacks one layer in a process of its own that is confined to the target. */
 export interface LayerUnpacker {
   /**
-   * `target` exists and is empty. Whiteouts become overlayfs whiteouts and opaque marks. Throws invalid for a hostile or
-   * broken archive; the caller removes the target then.
+   * `target` exists and is empty. `layer`: a file, or the uncompressed tar as a stream. Whiteouts become overlayfs whiteouts and
+   * opaque marks. `onProgress` is told how many bytes of a file were read. The files are not on the disk yet: see `sync`.
+   * Throws invalid for a hostile or broken archive; the caller removes the target then.
    */
-  unpack(target: string, tar: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<UnpackResult>;
+  unpack(
+    target: string,
+    layer: LayerFile | AsyncIterable<Uint8Array>,
+    signal?: AbortSignal,
+    onProgress?: (inputBytes: number) => void,
+  ): Promise<UnpackResult>;
+  /** Writes all of the file system that `directory` is on to the disk. */
+  sync(directory: string): Promise<void>;
 }

@@ -2,6 +2,14 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { EngineError } from "../base/errors.ts";
 import type { LogLevel } from "../host/logger.ts";
+import type { RegistrySettings } from "../registry/client/registry-settings.ts";
+import { parseStorageDriver, type StorageDriver } from "../store/snapshots/snapshot-driver-names.ts";
+import {
+  proxyKeysOf,
+  type RegistryEnvironment,
+  registrySettingsOf,
+  withoutPassword,
+} from "./registry-options.ts";
 
 /** Everything that can be said to `berth daemon`, from flags and the configuration file together. */
 export interface DaemonOptions {
@@ -14,11 +22,19 @@ export interface DaemonOptions {
   readonly group: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
+  /** Undefined: the one that the data root was used with, overlay2 for a new one. */
+  readonly storageDriver: StorageDriver | undefined;
+  /** Read again from this file while the daemon runs. */
+  readonly configFile: string;
+  readonly registries: RegistrySettings;
 }
 
 const DEFAULT_CONFIG_FILE = "/etc/berth/daemon.json";
 
-/** Docker's key in daemon.json → what it holds. Flags have the same names, `hosts` being `--host`. */
+/**
+ * Docker's key in daemon.json → what it holds. Flags have the same names, those of lists without their plural. The proxies have an
+ * object of their own in the file.
+ */
 const KEYS = {
   hosts: "list",
   "data-root": "text",
@@ -28,6 +44,18 @@ const KEYS = {
   debug: "flag",
   "log-level": "text",
   "log-format": "text",
+  "storage-driver": "text",
+  "registry-mirrors": "list",
+  "insecure-registries": "list",
+  registries: "object",
+  "http-proxy": "text",
+  "https-proxy": "text",
+  "no-proxy": "text",
+  "max-concurrent-downloads": "count",
+  "max-concurrent-uploads": "count",
+  "max-download-attempts": "count",
+  /** Berth's own: seconds. */
+  "transfer-stall-timeout": "count",
 } as const;
 type Key = keyof typeof KEYS;
 
@@ -43,24 +71,36 @@ const NOT_YET = new Set(
     "containerd-namespace cri-containerd data-root-quota default-address-pools default-cgroupns-mode default-gateway " +
     "default-gateway-v6 default-ipc-mode default-network-opts default-runtime default-shm-size default-ulimits dns dns-opts " +
     "dns-search exec-opts experimental features firewall-backend fixed-cidr fixed-cidr-v6 host-gateway-ip icc init init-path " +
-    "insecure-registries ip ip-forward ip-masq ip6tables iptables ipv6 labels live-restore log-driver log-opts " +
-    "max-concurrent-downloads max-concurrent-uploads max-download-attempts metrics-addr mtu no-new-privileges node-generic-resources " +
-    "oom-score-adjust proxies raw-logs registry-mirrors rootless runtimes seccomp-profile selinux-enabled shutdown-timeout " +
-    "storage-driver storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy " +
+    "ip ip-forward ip-masq ip6tables iptables ipv6 labels live-restore log-driver log-opts " +
+    "metrics-addr mtu no-new-privileges node-generic-resources " +
+    "oom-score-adjust raw-logs rootless runtimes seccomp-profile selinux-enabled shutdown-timeout " +
+    "storage-opts swarm-default-advertise-addr tls tlscacert tlscert tlskey tlsverify userland-proxy " +
     "userland-proxy-path userns-remap"
   ).split(" "),
 );
 
-type Value = string | string[] | boolean;
+/** In the file they are below `proxies`. */
+const FLAGS_ONLY = new Set(["http-proxy", "https-proxy", "no-proxy"]);
+
+type Value = string | string[] | boolean | number | object;
 type Given = Partial<Record<Key, Value>>;
 
-const KINDS = { text: "a string", list: "a list of strings", flag: "true or false" } as const;
+const KINDS = {
+  text: "a string",
+  list: "a list of strings",
+  flag: "true or false",
+  count: "a whole number",
+  object: "an object",
+} as const;
 
 /**
  * Reads the arguments after `berth daemon`, and the configuration file they name. Throws invalid with one sentence.
  * Sources: dockerd's reference page for names, defaults and the rule that a key may not be in both places.
  */
-export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
+export function parseDaemonOptions(
+  args: readonly string[],
+  environment: RegistryEnvironment = {},
+): DaemonOptions {
   const { values } = parseFlags(args);
   const flags: Given = {
     hosts: values.host,
@@ -71,6 +111,16 @@ export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
     debug: values.debug,
     "log-level": values["log-level"],
     "log-format": values["log-format"],
+    "storage-driver": values["storage-driver"],
+    "registry-mirrors": values["registry-mirror"],
+    "insecure-registries": values["insecure-registry"],
+    "http-proxy": values["http-proxy"],
+    "https-proxy": values["https-proxy"],
+    "no-proxy": values["no-proxy"],
+    "max-concurrent-downloads": countFlag(values, "max-concurrent-downloads"),
+    "max-concurrent-uploads": countFlag(values, "max-concurrent-uploads"),
+    "max-download-attempts": countFlag(values, "max-download-attempts"),
+    "transfer-stall-timeout": countFlag(values, "transfer-stall-timeout"),
   };
   const file = readConfigFile(values["config-file"]);
   refuseDoubles(flags, file);
@@ -85,6 +135,10 @@ export function parseDaemonOptions(args: readonly string[]): DaemonOptions {
     group: typeof given.group === "string" ? given.group : undefined,
     logLevel: given.debug === true ? "debug" : oneOf("log-level", text("log-level", "info"), LEVELS),
     logFormat: oneOf("log-format", text("log-format", "text"), ["text", "json"]),
+    configFile: values["config-file"] ?? DEFAULT_CONFIG_FILE,
+    registries: registrySettingsOf(given, environment),
+    storageDriver:
+      typeof given["storage-driver"] === "string" ? parseStorageDriver(given["storage-driver"]) : undefined,
   };
 }
 
@@ -103,11 +157,29 @@ function parseFlags(args: readonly string[]) {
         debug: { type: "boolean", short: "D" },
         "log-level": { type: "string", short: "l" },
         "log-format": { type: "string" },
+        "registry-mirror": { type: "string", multiple: true },
+        "insecure-registry": { type: "string", multiple: true },
+        "http-proxy": { type: "string" },
+        "https-proxy": { type: "string" },
+        "no-proxy": { type: "string" },
+        "max-concurrent-downloads": { type: "string" },
+        "max-concurrent-uploads": { type: "string" },
+        "max-download-attempts": { type: "string" },
+        "transfer-stall-timeout": { type: "string" },
+        "storage-driver": { type: "string", short: "s" },
       },
     });
   } catch (error) {
     throw new EngineError("invalid", error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Docker takes 0 for "the default" and refuses what is below. */
+function countFlag(values: Readonly<Record<string, unknown>>, key: Key): number | undefined {
+  const text = values[key];
+  if (typeof text !== "string" || text === "0") return undefined;
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new EngineError("invalid", `invalid ${key.replaceAll("-", " ")}: ${text}`);
 }
 
 /** A file that was named must exist; the default one may be absent. */
@@ -143,8 +215,11 @@ function parseJson(path: string, text: string): Record<string, unknown> {
 function checkConfig(path: string, config: Record<string, unknown>): Given {
   const given: Given = {};
   const unknown: string[] = [];
-  for (const [key, value] of Object.entries(config)) {
-    if (key in KEYS) given[key as Key] = checkValue(path, key as Key, value);
+  const { proxies, ...others } = config;
+  if (proxies !== undefined) Object.assign(given, proxyKeysOf(path, proxies));
+  for (const [key, value] of Object.entries(others)) {
+    if (FLAGS_ONLY.has(key)) unknown.push(key);
+    else if (key in KEYS) given[key as Key] = checkValue(path, key as Key, value);
     else if (key in ALREADY_SO && ALREADY_SO[key] === value) continue;
     else if (NOT_YET.has(key))
       throw new EngineError("invalid", `${path}: "${key}" is not available in berth yet: remove it`);
@@ -166,6 +241,11 @@ function checkValue(path: string, key: Key, value: unknown): Value {
   if (kind === "flag" && typeof value === "boolean") return value;
   if (kind === "list" && Array.isArray(value) && value.every((entry) => typeof entry === "string"))
     return value;
+  if (kind === "object" && typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  if (kind === "count" && typeof value === "number" && Number.isSafeInteger(value)) {
+    if (value < 0) throw new EngineError("invalid", `invalid ${key.replaceAll("-", " ")}: ${value}`);
+    return value;
+  }
   throw new EngineError("invalid", `${path}: "${key}" must be ${KINDS[kind]}`);
 }
 
@@ -181,7 +261,8 @@ function refuseDoubles(flags: Given, file: Given): void {
   );
 }
 
-const show = (value: Value | undefined) => (Array.isArray(value) ? `[${value.join(" ")}]` : String(value));
+const show = (value: Value | undefined) =>
+  Array.isArray(value) ? `[${value.join(" ")}]` : withoutPassword(String(value));
 
 function definedOnly(given: Given): Given {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

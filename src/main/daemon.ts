@@ -11,21 +11,42 @@ import { type Database, openDatabase, reserveSpace } from "../host/sqlite.ts";
 import { startKernelHelper } from "../kernel/kernel-helper.ts";
 import { createLayerUnpacker } from "../kernel/layer-unpacker.ts";
 import { installNativeFiles } from "../kernel/native-files.ts";
+import { createTrees } from "../kernel/trees.ts";
+import { createRegistryClient } from "../registry/client/create-registry-client.ts";
+import { RegistryHosts } from "../registry/client/registry-hosts.ts";
 import { readMachineFacts } from "../runtime/machine-facts.ts";
 import { ShimRuntime } from "../runtime/shim-runtime.ts";
 import { type ApiServer, createApiServer } from "../server/api-server.ts";
 import { type ListenAddress, listenAddressText, parseListenAddress } from "../server/listen-address.ts";
+import { upkeepMigrations } from "../store/gc/upkeep-migrations.ts";
 import { ImageStore } from "../store/image-store.ts";
 import { imageMigrations } from "../store/metadata/image-migrations.ts";
+import { pushedLayerMigrations } from "../store/metadata/pushed-layers.ts";
+import { tagDocumentMigrations } from "../store/metadata/tag-documents.ts";
+import { openSnapshots } from "../store/snapshots/snapshot-driver-open.ts";
+import { chooseStorageDriver } from "../store/snapshots/snapshot-driver-record.ts";
 import { snapshotMigrations } from "../store/snapshots/snapshot-rows.ts";
 import { BUILD_INFO } from "./build-info.ts";
 import { type DaemonOptions, parseDaemonOptions } from "./daemon-options.ts";
 import { createEngine } from "./engine.ts";
+import { takeRegistryEnvironment } from "./registry-options.ts";
+import { reloadRegistries } from "./registry-reload.ts";
 import { socketGroup } from "./socket-group.ts";
+
+const MIGRATIONS = [
+  snapshotMigrations,
+  imageMigrations,
+  pushedLayerMigrations,
+  tagDocumentMigrations,
+  containerMigrations,
+  upkeepMigrations,
+];
 
 /** Runs until SIGTERM or SIGINT; gives the process's exit code. */
 export async function runDaemon(args: readonly string[]): Promise<number> {
-  const options = parseDaemonOptions(args);
+  const environment = takeRegistryEnvironment(process.env);
+  const read = () => parseDaemonOptions(args, environment);
+  const options = read();
   const logger = createLogger({
     level: options.logLevel,
     format: options.logFormat,
@@ -39,7 +60,9 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
   await using daemon = new AsyncDisposableStack();
   // Before the start, which a signal must not cut in two.
   const ended = endSignal(logger);
-  await start(daemon, options, addresses, logger);
+  const registryHosts = new RegistryHosts(options.registries);
+  daemon.use(reloadRegistries({ options, read, hosts: registryHosts, logger }));
+  await start(daemon, options, { addresses, registryHosts }, logger);
   const signal = await ended;
   logger.info("Processing signal", { signal });
   return 0;
@@ -48,7 +71,7 @@ export async function runDaemon(args: readonly string[]): Promise<number> {
 async function start(
   daemon: AsyncDisposableStack,
   options: DaemonOptions,
-  addresses: readonly ListenAddress[],
+  { addresses, registryHosts }: { addresses: readonly ListenAddress[]; registryHosts: RegistryHosts },
   logger: Logger,
 ): Promise<void> {
   takeRoots(daemon, options);
@@ -63,19 +86,33 @@ async function start(
   daemon.adopt(kernel, (helper) => helper.close());
   const machine = await readMachineFacts();
   const databasePath = join(options.dataRoot, "berth.db");
-  const database = openDatabase(databasePath, [snapshotMigrations, imageMigrations, containerMigrations]);
+  const database = openDatabase(databasePath, MIGRATIONS);
   daemon.adopt(database, (open: Database) => open.close());
   keepRoom(database, logger);
   const commits = daemon.adopt(await CommitLog.open(databasePath), (open) => open.close());
-  const unpacker = createLayerUnpacker({ kernelPath: programs.kernel });
+  const unpacker = createLayerUnpacker({ kernelPath: programs.kernel, spread: true });
+  const trees = createTrees(programs.kernel);
+  const driver = chooseStorageDriver(database, options.storageDriver);
   const { dataRoot, execRoot } = options;
   const store = daemon.adopt(
-    await ImageStore.open({ dataRoot, database, kernel, unpacker, logger }),
+    await ImageStore.open({
+      dataRoot,
+      database,
+      kernel,
+      unpacker,
+      logger,
+      openSnapshots: (overlay) => openSnapshots(driver, overlay, trees),
+    }),
     (open) => open.close(),
   );
   const runtime = daemon.adopt(new ShimRuntime({ kernel, execRoot, machine, logger }), (open) =>
     open.close(),
   );
+  const registry = createRegistryClient({
+    hosts: registryHosts,
+    logger,
+    userAgent: `berth/${BUILD_INFO.version} (linux)`,
+  });
   const engine = await createEngine({
     dataRoot,
     database,
@@ -83,8 +120,12 @@ async function start(
     store,
     runtime,
     machine,
+    registry,
+    registryHosts,
     logger,
     debug: options.logLevel === "debug",
+    trees,
+    kernelPath: programs.kernel,
   });
   daemon.defer(() => engine.idle());
   await engine.reconcile();
@@ -142,7 +183,7 @@ function endSignal(logger: Logger): Promise<NodeJS.Signals> {
   const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
   process.once("SIGTERM", resolve);
   process.once("SIGINT", resolve);
-  // A person's terminal that goes away is no reason to end.
+  // A person's terminal that goes away is no reason to end; what SIGHUP does instead is in registry-reload.ts.
   process.on("SIGHUP", () => {});
   process.on("unhandledRejection", (reason) => {
     logger.error("a failure that nobody handled", { error: fromUnknown(reason).stack });

@@ -1,6 +1,5 @@
-import { fstatSync } from "node:fs";
 import type { Terminal, WindowSize } from "../cli/command.ts";
-import { isTerminalDevice, setRaw, windowSize } from "./terminal-device.ts";
+import { isTerminalDevice, setNoEcho, setRaw, windowSize } from "./terminal-device.ts";
 import { writeStream } from "./write-all.ts";
 
 const DESCRIPTORS = { stdin: 0, stdout: 1, stderr: 2 } as const;
@@ -13,12 +12,12 @@ const MEMORY_DEVICES = 1;
 export class ProcessTerminal implements Terminal {
   #restore: (() => void) | undefined;
 
-  isTerminal(stream: "stdin" | "stdout"): boolean {
+  isTerminal(stream: keyof typeof DESCRIPTORS): boolean {
     return isTerminal(DESCRIPTORS[stream]);
   }
 
-  size(): WindowSize | undefined {
-    return isTerminal(DESCRIPTORS.stdout) ? windowSize(DESCRIPTORS.stdout) : undefined;
+  size(stream: "stdout" | "stderr" = "stdout"): WindowSize | undefined {
+    return isTerminal(DESCRIPTORS[stream]) ? windowSize(DESCRIPTORS[stream]) : undefined;
   }
 
   onResize(listener: () => void): Disposable {
@@ -26,7 +25,15 @@ export class ProcessTerminal implements Terminal {
   }
 
   rawMode(): Disposable {
-    const restore = setRaw(DESCRIPTORS.stdin);
+    return this.#changed(setRaw(DESCRIPTORS.stdin));
+  }
+
+  hideInput(): Disposable {
+    return this.#changed(setNoEcho(DESCRIPTORS.stdin));
+  }
+
+  /** The terminal was changed: `restore` is called when that is over, and when a signal ends the program. */
+  #changed(restore: () => void): Disposable {
     this.#restore = restore;
     const endings = Object.entries(ENDING_SIGNALS).map(([name, number]) => {
       const signal = name as NodeJS.Signals;
@@ -70,7 +77,7 @@ export class ProcessTerminal implements Terminal {
 /** Most streams are pipes, files or /dev/null: those are told apart without asking the terminal driver. */
 function isTerminal(descriptor: number): boolean {
   try {
-    const status = fstatSync(descriptor);
+    const status = process.getBuiltinModule("node:fs").fstatSync(descriptor);
     if (!status.isCharacterDevice() || status.rdev >> 8 === MEMORY_DEVICES) return false;
   } catch {
     // Closed by the caller.

@@ -1,4 +1,5 @@
-import { write, writeSync } from "node:fs";
+/** Loaded at the first write: a command that says nothing, as `run` of a silent program, saves its millisecond. */
+const fs = () => process.getBuiltinModule("node:fs");
 
 const isFull = (error: unknown) => (error as NodeJS.ErrnoException).code === "EAGAIN";
 const pause = () => new Promise((resolve) => setTimeout(resolve, 1));
@@ -11,7 +12,7 @@ export async function writeAll(descriptor: number, data: string | Uint8Array): P
   let rest = typeof data === "string" ? new TextEncoder().encode(data) : data;
   while (rest.length > 0) {
     try {
-      rest = rest.subarray(writeSync(descriptor, rest));
+      rest = rest.subarray(fs().writeSync(descriptor, rest));
     } catch (error) {
       if (!isFull(error)) throw error;
       await pause();
@@ -34,6 +35,6 @@ export async function writeStream(descriptor: number, data: Uint8Array): Promise
 
 function writeSome(descriptor: number, data: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
-    write(descriptor, data, (error, written) => (error === null ? resolve(written) : reject(error)));
+    fs().write(descriptor, data, (error, written) => (error === null ? resolve(written) : reject(error)));
   });
 }

@@ -67,9 +67,7 @@ describe("every answer", () => {
     for (const route of Object.values(ROUTES)) {
       const [method = "", pattern = ""] = route.split(" ");
       if (
-        !/^\/(networks|volumes|build|swarm|services|plugins|session|grpc|auth|nodes|tasks|secrets)/.test(
-          pattern,
-        )
+        !/^\/(networks|volumes|build|swarm|services|plugins|session|grpc|nodes|tasks|secrets)/.test(pattern)
       )
         continue;
       const answer = await server.ask(method, pattern.replace(/\{\w+\}/g, "x"));
@@ -82,9 +80,6 @@ describe("every answer", () => {
     }
     expect(missing).toEqual([]);
     expect(messageOf((await server.get("/networks")).body)).toBe("networks are not available yet in berth");
-    expect(messageOf((await server.post("/images/create?fromImage=busybox")).body)).toContain(
-      "pulling images is",
-    );
   });
 
   test("logs our own failures once, not the client's", async () => {
@@ -320,7 +315,7 @@ describe("streams", () => {
     const head =
       "POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nContent-Length: 99\r\n\r\n";
     const client = server.connect().send(`${head}half`);
-    await client.until("200 OK");
+    await server.backends.until("load begun");
     client.vanish();
     expect((await server.backends.until("load broken")).with).toEqual([4]);
   });

@@ -7,12 +7,19 @@ import {
   compareVersions,
   MAX_API_VERSION,
   MIN_API_VERSION,
+  MIN_ARCHIVE_API_VERSION,
   NEWEST_API_VERSION,
   parseApiVersion,
   splitVersionPrefix,
 } from "../api/version.ts";
 import { EngineError } from "../base/errors.ts";
+import type { ContainerFilesBackend } from "../engine/containers/archive/container-files-use-cases.ts";
+import type { RegistryBackend } from "../engine/images/registry-use-cases.ts";
+import type { ImageArchivesBackend } from "../engine/images/save-images.ts";
+import type { StorageBackend } from "../engine/images/storage-use-cases.ts";
 import type { Logger } from "../host/logger.ts";
+import { containerArchiveRoutes } from "./container-archive-router.ts";
+import { containerFilesRoutes } from "./container-files-router.ts";
 import { containerHijacks, containerStreamRoutes } from "./container-streams-router.ts";
 import type { ContainersBackend, ExecsBackend } from "./containers-backend.ts";
 import { containerRoutes } from "./containers-router.ts";
@@ -20,13 +27,16 @@ import { answerOf } from "./error-table.ts";
 import type { Handler, HijackHandler, RequestHead } from "./exchange.ts";
 import { execHijacks, execRoutes } from "./execs-router.ts";
 import { HttpExchange } from "./http-exchange.ts";
+import { imageArchiveRoutes } from "./image-archives-router.ts";
 import type { ImagesBackend } from "./images-backend.ts";
 import { imageRoutes } from "./images-router.ts";
 import { readBody } from "./json-body.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { createListener, listen } from "./listeners.ts";
 import { Query } from "./query.ts";
+import { registryRoutes } from "./registry-router.ts";
 import { matchRoute, parseTarget } from "./router.ts";
+import { storageRoutes } from "./storage-router.ts";
 import type { SystemBackend } from "./system-backend.ts";
 import { systemRoutes } from "./system-router.ts";
 import { UNAVAILABLE_ROUTES } from "./unavailable-routes.ts";
@@ -35,7 +45,11 @@ import { endWithAnswer, UpgradeExchange } from "./upgrade-exchange.ts";
 export interface Backends {
   readonly containers: ContainersBackend;
   readonly execs: ExecsBackend;
+  readonly files: ContainerFilesBackend;
   readonly images: ImagesBackend;
+  readonly archives: ImageArchivesBackend;
+  readonly registry: RegistryBackend;
+  readonly storage: StorageBackend;
   readonly system: SystemBackend;
 }
 
@@ -58,6 +72,8 @@ interface Located {
 }
 
 const DEFAULT_GRACE_MS = 5_000;
+/** Nothing about them has changed since. */
+const ARCHIVE_ROUTES: ReadonlySet<RouteName> = new Set(["imageSave", "imageSaveSeveral", "imageLoad"]);
 
 export function createApiServer(
   backends: Backends,
@@ -80,8 +96,13 @@ class HttpApiServer implements ApiServer {
     this.#handlers = {
       ...UNAVAILABLE_ROUTES,
       ...systemRoutes(backends.system),
-      ...imageRoutes(backends.images),
+      ...imageRoutes(backends.images, backends.registry),
+      ...imageArchiveRoutes(backends.archives),
+      ...registryRoutes(backends.registry),
+      ...storageRoutes(backends.storage),
       ...containerRoutes(backends.containers),
+      ...containerArchiveRoutes(backends.files),
+      ...containerFilesRoutes(backends.files),
       ...containerStreamRoutes(backends.containers),
       ...execRoutes(backends.execs),
     };
@@ -130,7 +151,8 @@ class HttpApiServer implements ApiServer {
     const method = request.method ?? "GET";
     const match = matchRoute(method, rest);
     if (match === undefined) throw new EngineError("notFound", "page not found");
-    const version = versionText === undefined ? NEWEST_API_VERSION : parseApiVersion(versionText);
+    const oldest = ARCHIVE_ROUTES.has(match.name) ? MIN_ARCHIVE_API_VERSION : MIN_API_VERSION;
+    const version = versionText === undefined ? NEWEST_API_VERSION : parseApiVersion(versionText, oldest);
     const query = new Query(target.query);
     const { name, params } = match;
     return { name, head: { method, path: rest, params, query, version, headers: request.headers } };

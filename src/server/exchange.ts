@@ -35,7 +35,7 @@ export interface Exchange extends RequestHead, Answer {
   readJson<T>(shape: Shape<T>, name: string): Promise<T | undefined>;
   answer(status: number, contentType: string, body: string, headers?: Readonly<Record<string, string>>): void;
   /** Sends the head at once and leaves the body open. */
-  begin(status: number, contentType: string): ResponseBody;
+  begin(status: number, contentType: string, headers?: Readonly<Record<string, string>>): ResponseBody;
 }
 
 export interface ResponseBody {

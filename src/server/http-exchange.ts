@@ -90,9 +90,9 @@ export class HttpExchange implements Exchange, HijackExchange {
     this.#response.end(body);
   }
 
-  begin(status: number, contentType: string): ResponseBody {
+  begin(status: number, contentType: string, headers?: Headers): ResponseBody {
     const response = this.#response;
-    response.writeHead(status, { ...this.#commonHeaders, "Content-Type": contentType });
+    response.writeHead(status, { ...this.#commonHeaders, ...headers, "Content-Type": contentType });
     response.flushHeaders();
     return {
       write: (data) => (response.write(data) ? undefined : drained(response)),

@@ -2,27 +2,39 @@
 
 import type { Filters } from "../api/filters.ts";
 import { decodeFilters } from "../api/filters-codec.ts";
-import type { ImageInspectView, ImageSummary, ProgressMessage } from "../api/image-views.ts";
-import { JSON_TYPE } from "../api/media-types.ts";
+import type { ImageInspectView, ImageSummary } from "../api/image-views.ts";
 import { NEVER } from "../api/rfc3339.ts";
 import { type ApiVersion, atLeast } from "../api/version.ts";
-import { EngineError, fromUnknown } from "../base/errors.ts";
-import type { Exchange, Handler, ResponseBody } from "./exchange.ts";
+import { EngineError } from "../base/errors.ts";
+import type { RegistryBackend } from "../engine/images/registry-use-cases.ts";
+import type { Exchange, Handler } from "./exchange.ts";
 import type { ImagesBackend } from "./images-backend.ts";
+import { beginProgress, tellProgress } from "./progress-answer.ts";
+import { pull } from "./registry-router.ts";
 
-export function imageRoutes(images: ImagesBackend) {
+export function imageRoutes(images: ImagesBackend, registry: RegistryBackend) {
   return {
     imageList: (exchange) => list(images, exchange),
-    imageCreate: (exchange) => importImage(images, exchange),
+    /** A pull with `fromImage`, an import without. */
+    imageCreate: (exchange) =>
+      exchange.query.text("fromImage") === "" ? importImage(images, exchange) : pull(registry, exchange),
     imageLoad: (exchange) => load(images, exchange),
     imageInspect: async (exchange) => {
-      refusePlatform(exchange, "1.49");
-      if (atLeast(exchange.version, "1.48") && exchange.query.flag("manifests")) throw noManifests();
-      exchange.json(200, inspectFor(exchange.version, await images.inspect(nameOf(exchange))));
+      const { query, version } = exchange;
+      const manifests = atLeast(version, "1.48") && query.flag("manifests");
+      const platform = atLeast(version, "1.49") ? query.find("platform") : undefined;
+      if (manifests && platform !== undefined) {
+        throw new EngineError(
+          "invalid",
+          "conflicting options: manifests and platform options cannot both be set",
+        );
+      }
+      const found = await images.inspect(nameOf(exchange), { platform, manifests });
+      exchange.json(200, inspectFor(version, found));
     },
     imageHistory: async (exchange) => {
-      refusePlatform(exchange, "1.48");
-      exchange.json(200, await images.history(nameOf(exchange)));
+      const platform = atLeast(exchange.version, "1.48") ? exchange.query.find("platform") : undefined;
+      exchange.json(200, await images.history(nameOf(exchange), { platform }));
     },
     imageTag: async (exchange) => {
       const target = repositoryOf(exchange);
@@ -36,13 +48,12 @@ export function imageRoutes(images: ImagesBackend) {
     },
     imageRemove: async (exchange) => {
       const { query } = exchange;
-      if (atLeast(exchange.version, "1.50") && query.has("platforms")) {
-        throw new EngineError(
-          "unimplemented",
-          "removing one platform of an image is not available yet in berth",
-        );
-      }
-      const options = { force: query.flag("force"), noPrune: query.flag("noprune") };
+      const platforms = atLeast(exchange.version, "1.50") ? query.all("platforms") : [];
+      const options = {
+        force: query.flag("force"),
+        noPrune: query.flag("noprune"),
+        ...(platforms.length === 0 ? {} : { platforms }),
+      };
       exchange.json(200, await images.remove(nameOf(exchange), options));
     },
   } satisfies Record<string, Handler>;
@@ -55,11 +66,11 @@ async function list(images: ImagesBackend, exchange: Exchange): Promise<void> {
   if (!atLeast(version, "1.41") && pattern !== "") {
     filters = new Map([...filters, ["reference", [...(filters.get("reference") ?? []), pattern]]]);
   }
-  if (atLeast(version, "1.47") && query.flag("manifests")) throw noManifests();
   const found = await images.list({
     all: query.flag("all"),
     digests: query.flag("digests"),
     sharedSize: atLeast(version, "1.42") && query.flag("shared-size"),
+    manifests: atLeast(version, "1.47") && query.flag("manifests"),
     filters,
   });
   exchange.json(
@@ -86,8 +97,7 @@ async function load(images: ImagesBackend, exchange: Exchange): Promise<void> {
   const { query } = exchange;
   const platform = atLeast(exchange.version, "1.48") ? onlyPlatform(query.all("platform")) : undefined;
   const options = { quiet: query.flagOr("quiet", true), platform };
-  const messages = images.load(exchange.body, options, exchange.signal);
-  await writeProgress(exchange.begin(200, JSON_TYPE), messages, exchange.signal);
+  await tellProgress(exchange, images.load(exchange.body, options, exchange.signal));
 }
 
 function onlyPlatform(platforms: readonly string[]): string | undefined {
@@ -95,15 +105,8 @@ function onlyPlatform(platforms: readonly string[]): string | undefined {
   return platforms[0] === "" ? undefined : platforms[0];
 }
 
-/** `POST /images/create`: a pull with `fromImage`, an import without. An error before the first message has a status. */
 async function importImage(images: ImagesBackend, exchange: Exchange): Promise<void> {
   const { query } = exchange;
-  if (query.text("fromImage") !== "") {
-    throw new EngineError(
-      "unimplemented",
-      "pulling images is not available yet in berth: load or import one",
-    );
-  }
   const source = query.text("fromSrc");
   if (source !== "-") {
     throw new EngineError(
@@ -117,39 +120,7 @@ async function importImage(images: ImagesBackend, exchange: Exchange): Promise<v
     changes: query.all("changes"),
     platform: atLeast(exchange.version, "1.32") ? query.find("platform") : undefined,
   };
-  const messages = images.import(exchange.body, options, exchange.signal)[Symbol.asyncIterator]();
-  const first = await messages.next();
-  await writeProgress(exchange.begin(200, JSON_TYPE), startingWith(first, messages), exchange.signal);
-}
-
-async function* startingWith<T>(
-  first: IteratorResult<T, unknown>,
-  rest: AsyncIterator<T>,
-): AsyncGenerator<T> {
-  try {
-    for (let step = first; step.done !== true; step = await rest.next()) yield step.value;
-  } finally {
-    await rest.return?.();
-  }
-}
-
-async function writeProgress(
-  body: ResponseBody,
-  messages: AsyncIterable<ProgressMessage>,
-  signal: AbortSignal,
-): Promise<void> {
-  const line = (message: ProgressMessage) => `${JSON.stringify(message)}\r\n`;
-  try {
-    for await (const message of messages) {
-      await body.write(line(message));
-      if (signal.aborted) break;
-    }
-  } catch (thrown) {
-    const { message } = fromUnknown(thrown);
-    await body.write(line({ errorDetail: { message }, error: message }));
-  } finally {
-    body.end();
-  }
+  await beginProgress(exchange, images.import(exchange.body, options, exchange.signal));
 }
 
 /** `repo` may carry the tag itself. */
@@ -166,13 +137,4 @@ function nameOf(exchange: Exchange): string {
   const name = exchange.params.name ?? "";
   if (name.trim() === "") throw new EngineError("invalid", "image name cannot be blank");
   return name;
-}
-
-function refusePlatform(exchange: Exchange, since: `1.${number}`): void {
-  if (!atLeast(exchange.version, since) || exchange.query.text("platform") === "") return;
-  throw new EngineError("unimplemented", "choosing a platform of an image is not available yet in berth");
-}
-
-function noManifests(): EngineError {
-  return new EngineError("unimplemented", "listing an image's manifests is not available yet in berth");
 }

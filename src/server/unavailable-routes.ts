@@ -4,22 +4,8 @@ import { EngineError } from "../base/errors.ts";
 import type { Handler } from "./exchange.ts";
 
 const SUBJECTS = {
-  diskUsage: "disk usage is",
-  auth: "logging in to registries is",
-  containerChanges: "listing a container's changes is",
-  containerExport: "exporting containers is",
   containerStats: "container statistics are",
   containerUpdate: "updating containers is",
-  containerArchiveInfo: "copying files from and to containers is",
-  containerArchiveGet: "copying files from and to containers is",
-  containerArchivePut: "copying files from and to containers is",
-  containerCommit: "making images of containers is",
-  imageSearch: "searching registries is",
-  imageSaveSeveral: "saving images is",
-  imageSave: "saving images is",
-  imagePush: "pushing images is",
-  imagePrune: "removing unused images is",
-  distributionInspect: "looking up images in registries is",
   build: "building images is",
   buildPrune: "building images is",
   buildCancel: "building images is",

@@ -41,7 +41,7 @@ describe("layouts that name the client itself", () => {
 
 describe("--help", () => {
   const COMMANDS =
-    "attach create events exec images import info inspect kill load logs pause ps rename restart rm rmi run start stop tag top unpause version wait".split(
+    "attach commit cp create diff events exec export history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi run save search start stop tag top unpause version wait".split(
       " ",
     );
 

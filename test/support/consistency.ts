@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { TestDaemon } from "./daemon.ts";
 
 /** Containers that stand prepared in a daemon at rest. */
-const PREPARED = 2;
+const PREPARED = 3;
 
 /** Sentences about what does not fit together; none when all is well. Removals end in the background: ask again. */
 export async function inconsistencies(daemon: TestDaemon): Promise<string[]> {
@@ -48,6 +48,9 @@ function databaseFaults(daemon: TestDaemon, containers: readonly string[]): stri
       list(daemon, "d/content/blobs/sha256").map((name) => `sha256:${name}`),
       "blobs of images",
       column("SELECT DISTINCT digest FROM image_blobs"),
+    ),
+    ...column("SELECT digest FROM layer_blobs WHERE digest NOT IN (SELECT digest FROM image_blobs)").map(
+      (digest) => `layer blob ${digest} of no image`,
     ),
     ...list(daemon, "d/content/ingest").map((name) => `half a blob: ${name}`),
   ];

@@ -1,11 +1,12 @@
 /** `load` and `import`: archives from a file or standard input. */
 import { createReadStream, openSync } from "node:fs";
-import type { ProgressMessage } from "../../api/image-views.ts";
-import { EngineError } from "../../base/errors.ts";
 import { type CliContext, defineCommand } from "../command.ts";
 import { openFailure } from "../environment-files.ts";
 import { CliFailure } from "../failure.ts";
 import { text, texts, toggle } from "../flags.ts";
+import { platformJson, wantedPlatform } from "../platforms.ts";
+import { progressOutput } from "../progress-output.ts";
+import { showProgress } from "../render/progress.ts";
 
 export const load = defineCommand({
   arguments: "[OPTIONS]",
@@ -15,12 +16,15 @@ export const load = defineCommand({
     quiet: toggle("Print the names alone", { short: "q" }),
   },
   positionals: [0, 0],
-  async run(context, { input, platform }) {
+  async run(context, { input, platform: given, quiet = false }) {
     if (input === undefined && context.terminal.isTerminal("stdin")) {
       throw new CliFailure("requested load from stdin, but stdin is empty");
     }
     const archive = bytesOf(context, input);
-    await printProgress(context, context.client.loadImages(archive, { quiet: true, platform }));
+    const platform = platformJson(context, given);
+    // Bars are for terminals.
+    const query = { quiet: quiet || !context.terminal.isTerminal("stdout"), platform };
+    await showProgress(context.client.loadImages(archive, query), progressOutput(context));
     return 0;
   },
 });
@@ -32,13 +36,19 @@ export const importImage = defineCommand({
     message: text("Comment in the image's history", { short: "m" }),
     platform: text("Platform of the image (os[/arch[/variant]])"),
   },
-  positionals: [1, 2],
+  positionals: [1, Number.POSITIVE_INFINITY],
   async run(context, { change, message, platform }, [source = "-", reference = ""]) {
     const remote = /^https?:\/\//.test(source);
     const fromSrc = remote ? source : "-";
     const tar = remote ? undefined : bytesOf(context, source === "-" ? undefined : source);
-    const query = { fromSrc, repo: reference, message, platform, changes: change };
-    await printProgress(context, context.client.importImage(tar, query));
+    const query = {
+      fromSrc,
+      repo: reference,
+      message,
+      platform: wantedPlatform(context, platform),
+      changes: change,
+    };
+    await showProgress(context.client.importImage(tar, query), progressOutput(context));
     return 0;
   },
 });
@@ -50,13 +60,5 @@ function bytesOf(context: CliContext, path: string | undefined): AsyncIterable<U
     return createReadStream(path, { fd: openSync(path, "r") });
   } catch (error) {
     throw new CliFailure(openFailure(path, error));
-  }
-}
-
-async function printProgress(context: CliContext, messages: AsyncIterable<ProgressMessage>): Promise<void> {
-  for await (const { error, progressDetail, status, stream } of messages) {
-    if (error !== undefined) throw new EngineError("internal", error);
-    if (stream !== undefined) await context.out(stream);
-    else if (status !== undefined && progressDetail === undefined) await context.out(`${status}\n`);
   }
 }

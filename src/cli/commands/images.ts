@@ -4,9 +4,10 @@ import { humanDuration, humanSize } from "../../base/units.ts";
 import { defineCommand } from "../command.ts";
 import { filters, LIST_FORMAT_HELP, text, toggle } from "../flags.ts";
 import { type Listing, type Row, renderListing } from "../render/listing.ts";
+import { threeDigits } from "../render/text.ts";
 import { goTime } from "../render/times.ts";
 
-const TITLES = {
+export const TITLES = {
   Containers: "CONTAINERS",
   CreatedAt: "CREATED AT",
   CreatedSince: "CREATED",
@@ -87,9 +88,9 @@ function rowsOf(image: ImageSummary, whole: boolean, digests: boolean, showAlone
   return names.map((name) => rowOf(image, name, whole));
 }
 
-type Name = readonly [repository: string, tag: string, digest: string];
+export type Name = readonly [repository: string, tag: string, digest: string];
 
-function rowOf(image: ImageSummary, [Repository, Tag, Digest]: Name, whole: boolean): Row {
+export function rowOf(image: ImageSummary, [Repository, Tag, Digest]: Name, whole: boolean): Row {
   const counted = (amount: number) => (amount === -1 ? "N/A" : String(amount));
   return {
     Repository,
@@ -103,7 +104,7 @@ function rowOf(image: ImageSummary, [Repository, Tag, Digest]: Name, whole: bool
     CreatedSince: image.Created === 0 ? "N/A" : `${humanDuration(Date.now() / 1000 - image.Created)} ago`,
     ID: whole ? image.Id : shortId(image.Id),
     SharedSize: image.SharedSize === -1 ? "N/A" : humanSize(image.SharedSize),
-    Size: humanSize(Number(image.Size.toPrecision(3))),
+    Size: threeDigits(image.Size),
     UniqueSize: image.SharedSize === -1 ? "N/A" : humanSize(image.Size - image.SharedSize),
     VirtualSize: humanSize(image.Size),
   };

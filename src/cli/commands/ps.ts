@@ -1,15 +1,16 @@
 import type { ContainerSummary } from "../../api/container-views.ts";
 import { shortId } from "../../base/ids.ts";
-import { humanDuration, humanSize } from "../../base/units.ts";
+import { humanDuration } from "../../base/units.ts";
 import { defineCommand } from "../command.ts";
 import { filters, LIST_FORMAT_HELP, text, toggle, value } from "../flags.ts";
 import { goQuote } from "../render/go-values.ts";
 import { type Listing, type Row, renderListing } from "../render/listing.ts";
 import { displayPorts } from "../render/ports.ts";
+import { ellipsis, threeDigits } from "../render/text.ts";
 import { goTime } from "../render/times.ts";
 import { parseInteger } from "../values/numbers.ts";
 
-const TITLES = {
+export const TITLES = {
   Command: "COMMAND",
   CreatedAt: "CREATED AT",
   ID: "CONTAINER ID",
@@ -74,7 +75,8 @@ export const ps = defineCommand({
 /** The daemon counts sizes only when asked to: a template that names them asks. */
 const namesSize = (format: string) => format.includes(".Size") || /\{\{-?\s*json\s+\.\s*-?\}\}/.test(format);
 
-function rowOf(container: ContainerSummary, whole: boolean): Row {
+/** `whole`: ids and commands are not cut off. */
+export function rowOf(container: ContainerSummary, whole: boolean): Row {
   const labels = container.Labels ?? {};
   const names = container.Names.map((name) => name.replace(/^\//, ""));
   const shown = whole ? names : names.filter((name) => !name.includes("/")).slice(0, 1);
@@ -117,15 +119,7 @@ function imageName({ Image, ImageID }: ContainerSummary, whole: boolean): string
   return shortId(Image) === id ? id : Image.replace(/@sha256:[0-9a-f]{64}$/, "");
 }
 
-/** Docker shows sizes with three digits. */
-const threeDigits = (bytes: number) => humanSize(Number(bytes.toPrecision(3)));
-
 function sizeOf({ SizeRw = 0, SizeRootFs = 0 }: ContainerSummary): string {
   const virtual = SizeRootFs > 0 ? ` (virtual ${threeDigits(SizeRootFs)})` : "";
   return `${threeDigits(SizeRw)}${virtual}`;
-}
-
-function ellipsis(text: string, length: number): string {
-  const characters = [...text];
-  return characters.length > length ? `${characters.slice(0, length - 1).join("")}…` : text;
 }

@@ -39,7 +39,7 @@ function drivers(view: InfoView): string[] {
   const devices = texts(view.CDISpecDirs);
   return [
     ...some(1, "Storage Driver", view.Driver),
-    ...view.DriverStatus.map(([name, value]) => line(2, name, value)),
+    ...(view.DriverStatus ?? []).map(([name, value]) => line(2, name, value)),
     ...some(1, "Logging Driver", view.LoggingDriver),
     ...some(1, "Cgroup Driver", view.CgroupDriver),
     ...some(1, "Cgroup Version", view.CgroupVersion),

@@ -9,6 +9,12 @@ export function goTime(unixSeconds: number): string {
   return `${day} ${clock} ${offset.replace(":", "")} ${zoneName(date)}`;
 }
 
+/** `2026-11-21T06:43:40Z`: RFC 3339. */
+export function rfc3339Time(unixSeconds: number): string {
+  const { day, clock, offset } = parts(new Date(unixSeconds * 1000));
+  return `${day}T${clock}${offset === "+00:00" ? "Z" : offset}`;
+}
+
 /** `2026-11-21T06:43:40.595000000Z`; `nanoseconds` since 1970 as digits, since a number cannot hold them. */
 export function fixedTime(nanoseconds: string): string {
   const digits = nanoseconds.padStart(10, "0");

@@ -1,4 +1,5 @@
 /** Readers of numbers as Go's strconv and Docker's units write them. All throw ValueError in their words. */
+import { parseGoDuration } from "../../base/go-duration.ts";
 import { parseSize } from "../../base/units.ts";
 import { ValueError } from "../failure.ts";
 
@@ -60,32 +61,9 @@ export function parseCpus(text: string): number {
   return Number(digits / below) * (sign === "-" ? -1 : 1);
 }
 
-const NANOSECONDS: Readonly<Record<string, number>> = {
-  ns: 1,
-  us: 1e3,
-  µs: 1e3,
-  μs: 1e3,
-  ms: 1e6,
-  s: 1e9,
-  m: 60e9,
-  h: 3600e9,
-};
-
-/** `1m30s` → nanoseconds; undefined when it is no duration. Go: time.ParseDuration. */
-export function findDuration(text: string): number | undefined {
-  if (text === "0" || text === "+0" || text === "-0") return 0;
-  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text);
-  if (match === null) return undefined;
-  const parts = [...(match[2] ?? "").matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)];
-  const sum = parts.reduce(
-    (total, [, amount, unit = ""]) => total + Number(amount) * (NANOSECONDS[unit] ?? 0),
-    0,
-  );
-  return match[1] === "-" ? -sum : sum;
-}
-
+/** `1m30s` → nanoseconds. */
 export function parseDuration(text: string): number {
-  const found = findDuration(text);
+  const found = parseGoDuration(text);
   if (found === undefined) throw new ValueError(`time: invalid duration ${JSON.stringify(text)}`);
   return found;
 }

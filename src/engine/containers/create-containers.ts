@@ -14,7 +14,7 @@ import type { ContainersBackend } from "./container-use-cases.ts";
 import { type Commits, ContainerCreator, type ImageResolver } from "./create/create-container.ts";
 import type { HostFacts } from "./create/host-facts.ts";
 import { ContainerKiller } from "./kill-container.ts";
-import type { ContainerDirectory, LiveContainer } from "./live-container.ts";
+import type { LiveContainer } from "./live-container.ts";
 import { LogReader, WHOLE_LOG } from "./logs/logs-reader.ts";
 import { createPause } from "./pause-container.ts";
 import { createPrune } from "./prune-containers.ts";
@@ -65,7 +65,7 @@ type Operations = Pick<
 >;
 
 export interface Containers {
-  readonly directory: ContainerDirectory;
+  readonly directory: StoredContainerDirectory;
   readonly backend: Operations;
   /** To be called once, before the first request. */
   reconcile(): Promise<void>;

@@ -1,7 +1,7 @@
 import type { Filters } from "../../api/filters.ts";
 import { parseRfc3339Nano } from "../../api/rfc3339.ts";
 import { EngineError } from "../../base/errors.ts";
-import { parseGoDuration } from "../images/go-duration.ts";
+import { parseGoDuration } from "../../base/go-duration.ts";
 import type { ContainerRecord } from "./container-record.ts";
 
 /** Which containers `until`, `label` and `label!` mean. Throws invalid. */
@@ -25,7 +25,7 @@ export function parsePruneFilters(filters: Filters, nowNs: bigint): (record: Con
 }
 
 /** `key` or `key=value`. */
-function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
+export function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {
   const at = wanted.indexOf("=");
   const key = at < 0 ? wanted : wanted.slice(0, at);
   if (!Object.hasOwn(labels, key)) return false;
@@ -33,7 +33,7 @@ function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boo
 }
 
 /** A duration back from now, Unix seconds with a fraction, or an RFC 3339 moment or the beginning of one (local: UTC). */
-function parseMoment(text: string, nowNs: bigint): bigint {
+export function parseMoment(text: string, nowNs: bigint): bigint {
   const duration = parseGoDuration(text);
   if (duration !== undefined && !/^[0-9]+$/.test(text)) return nowNs - BigInt(duration);
   const seconds = /^([0-9]{1,12})(?:\.([0-9]{1,9}))?$/.exec(text);

@@ -1,8 +1,10 @@
 /** Which images an archive holds: the manifest.json of `docker save`, or the index.json of an OCI layout. */
 import { EngineError } from "../../base/errors.ts";
+import { sha256 } from "../../host/hashing.ts";
 import { MAX_IMAGE_CONFIG_BYTES } from "../../oci/image-config.ts";
 import {
   type Descriptor,
+  type ImageIndex,
   isIndexType,
   isManifestType,
   MAX_MANIFEST_BYTES,
@@ -13,16 +15,22 @@ import {
 import { formatPlatform, type Platform, selectPlatform } from "../../oci/platform.ts";
 import { type ImageName, parseImageName } from "../../oci/reference.ts";
 import type { ArchiveSpool, SpooledFile } from "../../store/content/archive-spool.ts";
+import type { ImageBlob } from "../../store/image-store.ts";
+import { archivedBlobPath, KeptDocuments, readArchivedBlob } from "./archived-documents.ts";
+
+export interface ArchivedLayer {
+  readonly file: SpooledFile;
+  /** What a manifest says of it, where there is one: its digest is to be checked. */
+  readonly descriptor: Descriptor | undefined;
+}
 
 export interface ArchivedImageSource {
   readonly config: Uint8Array;
   /** Bottom first, compressed or not. */
-  readonly layers: readonly SpooledFile[];
+  readonly layers: readonly ArchivedLayer[];
   readonly names: readonly ImageName[];
-  /** The manifest that described it, where there was one. */
-  readonly manifest:
-    | { readonly bytes: Uint8Array; readonly digest: string; readonly mediaType: string }
-    | undefined;
+  /** The manifest that described it, the indexes that led to it, what else they name and the archive has. */
+  readonly documents: readonly ImageBlob[];
 }
 
 const MAX_IMAGES = 256;
@@ -49,13 +57,20 @@ async function fromDockerArchive(spool: ArchiveSpool, manifest: Uint8Array): Pro
   const images = parseArchiveManifest(manifest);
   if (images.length > MAX_IMAGES)
     throw new EngineError("invalid", `the archive has more than ${MAX_IMAGES} images`);
+  const described = await describedConfigs(spool);
   const sources: ArchivedImageSource[] = [];
   for (const image of images) {
+    const config = await spool.get(image.config).read(MAX_IMAGE_CONFIG_BYTES);
+    const names = image.repoTags.map(parseTaggedName);
+    const source = described.get(`sha256:${sha256(config)}`);
+    const isSame = source?.layers.length === image.layers.length;
     sources.push({
-      config: await spool.get(image.config).read(MAX_IMAGE_CONFIG_BYTES),
-      layers: image.layers.map((name) => spool.get(name)),
-      names: image.repoTags.map(parseTaggedName),
-      manifest: undefined,
+      config,
+      layers: isSame
+        ? source.layers
+        : image.layers.map((name) => ({ file: spool.get(name), descriptor: undefined })),
+      names,
+      documents: isSame ? source.documents : [],
     });
   }
   return sources;
@@ -79,7 +94,7 @@ async function fromOciLayout(
   const sources: ArchivedImageSource[] = [];
   for (const { names, descriptors } of groupByName(document.manifests)) {
     for (const descriptor of selected(descriptors, wanted)) {
-      sources.push(await fromDescriptor(spool, descriptor, names, wanted, 0));
+      sources.push(await fromDescriptor(spool, descriptor, names, wanted, []));
     }
   }
   if (sources.length > MAX_IMAGES)
@@ -128,52 +143,73 @@ function select(descriptors: readonly Descriptor[], wanted: Platform): Descripto
   );
 }
 
+/** `above`: the indexes that led here, outermost first. */
 async function fromDescriptor(
   spool: ArchiveSpool,
   descriptor: Descriptor,
   names: readonly ImageName[],
   wanted: Platform,
-  depth: number,
+  above: readonly {
+    readonly descriptor: Descriptor;
+    readonly bytes: Uint8Array;
+    readonly index: ImageIndex;
+  }[],
 ): Promise<ArchivedImageSource> {
-  if (depth >= MAX_INDEX_DEPTH)
+  if (above.length >= MAX_INDEX_DEPTH)
     throw new EngineError("invalid", "the archive's indexes are nested too deeply");
-  const bytes = await readBlob(spool, descriptor, MAX_MANIFEST_BYTES);
+  const bytes = await readArchivedBlob(spool, descriptor, MAX_MANIFEST_BYTES);
   const document = parseManifest(bytes);
   if (document.kind === "index") {
-    return await fromDescriptor(spool, select(document.manifests, wanted), names, wanted, depth + 1);
+    const next = select(document.manifests, wanted);
+    return await fromDescriptor(spool, next, names, wanted, [
+      ...above,
+      { descriptor, bytes, index: document },
+    ]);
   }
   const { mediaType } = document.config;
-  if (mediaType !== MediaType.ociConfig && mediaType !== MediaType.dockerConfig) {
+  if (!isContainerConfig(mediaType)) {
     throw new EngineError(
       "invalid",
       `${descriptor.digest} is not a container image: its config is ${mediaType}`,
     );
   }
+  const kept = new KeptDocuments(spool);
+  for (const each of above) kept.add(each.descriptor, each.bytes);
+  kept.add(descriptor, bytes);
+  for (const { index } of above) await kept.addSiblings(index);
   return {
-    config: await readBlob(spool, document.config, MAX_IMAGE_CONFIG_BYTES),
-    layers: document.layers.map((layer) => spool.get(blobPath(layer.digest))),
+    config: await readArchivedBlob(spool, document.config, MAX_IMAGE_CONFIG_BYTES),
+    layers: document.layers.map((layer) => ({
+      file: spool.get(archivedBlobPath(layer.digest)),
+      descriptor: layer,
+    })),
     names,
-    manifest: { bytes, digest: descriptor.digest, mediaType: descriptor.mediaType },
+    documents: kept.all,
   };
 }
 
-function blobPath(digest: string): string {
-  return `blobs/${digest.replace(":", "/")}`;
-}
-
-async function readBlob(spool: ArchiveSpool, descriptor: Descriptor, maxBytes: number): Promise<Uint8Array> {
-  const bytes = await spool.get(blobPath(descriptor.digest)).read(maxBytes);
-  if (bytes.length !== descriptor.size || !(await hasDigest(bytes, descriptor.digest))) {
-    throw new EngineError(
-      "dataLoss",
-      `the archive's blob ${descriptor.digest} has other content than its digest says`,
-    );
+/**
+ * Docker writes both forms into one archive: manifest.json says which images there are, the layout beside it has the manifests
+ * that describe them. An index that cannot be followed has none.
+ */
+async function describedConfigs(spool: ArchiveSpool): Promise<Map<string, ArchivedImageSource>> {
+  const found = new Map<string, ArchivedImageSource>();
+  const file = spool.find("index.json");
+  if (file === undefined) return found;
+  const document = parseManifest(await file.read(MAX_MANIFEST_BYTES));
+  if (document.kind !== "index") return found;
+  for (const descriptor of document.manifests.slice(0, MAX_IMAGES)) {
+    const isManifest = isManifestType(descriptor.mediaType);
+    if (!isManifest || spool.find(archivedBlobPath(descriptor.digest)) === undefined) continue;
+    const content = parseManifest(await readArchivedBlob(spool, descriptor, MAX_MANIFEST_BYTES));
+    if (content.kind !== "manifest" || !isContainerConfig(content.config.mediaType)) continue;
+    if (content.layers.some((layer) => spool.find(archivedBlobPath(layer.digest)) === undefined)) continue;
+    const source = await fromDescriptor(spool, descriptor, [], { os: "", architecture: "" }, []);
+    found.set(content.config.digest, source);
   }
-  return bytes;
+  return found;
 }
 
-async function hasDigest(bytes: Uint8Array, digest: string): Promise<boolean> {
-  const algorithm = digest.startsWith("sha512:") ? "SHA-512" : "SHA-256";
-  const actual = new Uint8Array(await crypto.subtle.digest(algorithm, new Uint8Array(bytes)));
-  return digest.slice(digest.indexOf(":") + 1) === actual.toHex();
+function isContainerConfig(mediaType: string): boolean {
+  return mediaType === MediaType.ociConfig || mediaType === MediaType.dockerConfig;
 }

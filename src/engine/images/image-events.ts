@@ -1,7 +1,7 @@
 import type { StoredImage } from "../../store/images.ts";
 import type { EventSink } from "../events/event-sink.ts";
 
-export type ImageAction = "load" | "import" | "tag" | "untag" | "delete";
+export type ImageAction = "load" | "import" | "save" | "tag" | "untag" | "delete";
 
 /** As Docker: the actor is the image's id, its attributes are the image's labels and, over them, `name`. */
 export function publishImageEvent(

@@ -15,11 +15,20 @@ export interface ImagesBackend {
     digests: boolean;
     sharedSize: boolean;
     filters: Filters;
+    manifests?: boolean;
   }): Promise<ImageSummary[]>;
-  inspect(ref: string): Promise<ImageInspectView>;
-  history(ref: string): Promise<ImageHistoryEntry[]>;
+  /** Throws notFound also when the image is not for `platform`. */
+  inspect(
+    ref: string,
+    options?: { platform?: string | undefined; manifests?: boolean },
+  ): Promise<ImageInspectView>;
+  history(ref: string, options?: { platform?: string | undefined }): Promise<ImageHistoryEntry[]>;
   tag(ref: string, target: { repo: string; tag: string }): Promise<void>;
-  remove(ref: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteEntry[]>;
+  /** `platforms`: only if the image is for one of them. */
+  remove(
+    ref: string,
+    options: { force: boolean; noPrune: boolean; platforms?: readonly string[] },
+  ): Promise<ImageDeleteEntry[]>;
   /** A docker-archive or OCI layout, gzip, zstd or plain. Errors after the first message come as a message. */
   load(
     body: AsyncIterable<Uint8Array>,

@@ -6,10 +6,13 @@ import type {
   ProgressMessage,
 } from "../../api/image-views.ts";
 import { EngineError, isKind } from "../../base/errors.ts";
+import { parsePlatform } from "../../oci/platform.ts";
 import {
   familiarRepository,
   familiarString,
+  type ImageName,
   parseImageName,
+  parseImageReference,
   withDefaultTag,
   withTag,
 } from "../../oci/reference.ts";
@@ -17,6 +20,8 @@ import type { StoredImage } from "../../store/images.ts";
 import { imageHistory, inspectImage } from "./describe-image.ts";
 import { publishImageEvent } from "./image-events.ts";
 import { findImage } from "./image-lookup.ts";
+import { withManifests } from "./image-manifests.ts";
+import { requirePlatform } from "./image-platform.ts";
 import type { ImagesBackend } from "./image-use-cases.ts";
 import { type ImportOptions, importImage } from "./import-image.ts";
 import { type ListImagesOptions, listImages } from "./list-images.ts";
@@ -53,16 +58,37 @@ export class ImagesService implements ImagesBackend, ImagesForContainers {
     return this.dependencies.store.images.count();
   }
 
-  async list(options: ListImagesOptions): Promise<ImageSummary[]> {
-    return listImages(this.dependencies.store, options, this.now());
+  async list(options: ListImagesOptions & { readonly manifests?: boolean }): Promise<ImageSummary[]> {
+    const { store, containers } = this.dependencies;
+    const found = listImages(store, options, this.now());
+    if (options.manifests !== true) return found;
+    for (const summary of found) {
+      const image = store.images.find(summary.Id);
+      if (image !== undefined) Object.assign(summary, await withManifests(store, containers, image));
+    }
+    return found;
   }
 
-  async inspect(ref: string): Promise<ImageInspectView> {
-    return await inspectImage(this.dependencies.store, await this.resolve(ref));
+  async inspect(
+    ref: string,
+    options: { platform?: string | undefined; manifests?: boolean } = {},
+  ): Promise<ImageInspectView> {
+    const { store, containers } = this.dependencies;
+    const image = await this.resolveFor(ref, options.platform);
+    const view = await inspectImage(store, image);
+    if (options.manifests !== true) return view;
+    return { ...view, ...(await withManifests(store, containers, image)) };
   }
 
-  async history(ref: string): Promise<ImageHistoryEntry[]> {
-    return imageHistory(this.dependencies.store, await this.resolve(ref));
+  async history(ref: string, options: { platform?: string | undefined } = {}): Promise<ImageHistoryEntry[]> {
+    return imageHistory(this.dependencies.store, await this.resolveFor(ref, options.platform));
+  }
+
+  private async resolveFor(ref: string, platform: string | undefined): Promise<StoredImage> {
+    const image = await this.resolve(ref);
+    if (platform !== undefined)
+      requirePlatform(image, ref, parsePlatform(platform, this.dependencies.platform));
+    return image;
   }
 
   /** Throws invalid for a target with a digest, an empty one, or one that reads like a digest. */
@@ -77,10 +103,16 @@ export class ImagesService implements ImagesBackend, ImagesForContainers {
     }
     const name = target.tag === "" ? withDefaultTag(repository) : withTag(repository, target.tag);
     this.dependencies.store.images.addName(image.id, name, this.now());
+    this.inheritDocument(ref, name);
     publishImageEvent(this.dependencies.events, "tag", image, familiarString(name));
   }
 
-  async remove(ref: string, options: { force: boolean; noPrune: boolean }): Promise<ImageDeleteEntry[]> {
+  async remove(
+    ref: string,
+    options: { force: boolean; noPrune: boolean; platforms?: readonly string[] },
+  ): Promise<ImageDeleteEntry[]> {
+    const wanted = (options.platforms ?? []).map((text) => parsePlatform(text, this.dependencies.platform));
+    for (const platform of wanted) requirePlatform(await this.resolve(ref), ref, platform);
     return await ImageRemoval.run(this.dependencies, ref, options);
   }
 
@@ -101,6 +133,16 @@ export class ImagesService implements ImagesBackend, ImagesForContainers {
       (push, both) => importImage(this.dependencies, body, options, push, both),
       signal,
     );
+  }
+
+  /** A push of the new tag then sends what the old one came as, where the image has several manifests. */
+  private inheritDocument(ref: string, target: ImageName): void {
+    const { tagDocuments } = this.dependencies;
+    const source = parseImageReference(ref);
+    if (tagDocuments === undefined || source.kind === "digest") return;
+    const { tag, digest, ...repository } = withDefaultTag(source.name);
+    const document = digest ?? tagDocuments.find({ ...repository, ...(tag === undefined ? {} : { tag }) });
+    if (document !== undefined) tagDocuments.record(target, document);
   }
 
   private now(): Date {

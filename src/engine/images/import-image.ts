@@ -1,9 +1,10 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { ContainerConfig } from "../../api/container-config.ts";
 import type { ProgressMessage } from "../../api/image-views.ts";
-import { EngineError } from "../../base/errors.ts";
+import { BugError, EngineError } from "../../base/errors.ts";
 import type { ImageId } from "../../base/ids.ts";
 import { sha256 } from "../../host/hashing.ts";
-import { decompress } from "../../host/stream-decompression.ts";
 import { parseImageConfig } from "../../oci/image-config.ts";
 import { MediaType } from "../../oci/manifest.ts";
 import { normalizePlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
@@ -14,9 +15,18 @@ import {
   withDefaultTag,
   withTag,
 } from "../../oci/reference.ts";
+import type { ContentLease } from "../../store/content/content-lease.ts";
+import { writeFileOf } from "../../store/content/content-store.ts";
+import type { ImageStore } from "../../store/image-store.ts";
+import type { RecordedBlob } from "../../store/metadata/blob-records.ts";
+import type { LayerLease } from "../../store/snapshots/layer-store.ts";
+import { keepLayerFile } from "./archived-layers.ts";
 import { applyChanges } from "./changes/apply-changes.ts";
 import { publishImageEvent } from "./image-events.ts";
 import type { ImagesDependencies } from "./ports.ts";
+
+/** Compressed or not; what it unpacks to has limits of its own. */
+const MAX_LAYER_BYTES = 256 * 2 ** 30;
 
 export interface ImportOptions {
   readonly repo: string;
@@ -45,7 +55,8 @@ export async function importImage(
   const comment = options.message === "" ? "Imported from -" : options.message;
 
   const { store } = dependencies;
-  const lease = await store.layers.add(decompress(body), signal);
+  using held = store.content.hold();
+  const { lease, blob } = await addLayer(store, body, held, signal);
   try {
     const bytes = configBytes({
       platform,
@@ -60,7 +71,7 @@ export async function importImage(
     signal.throwIfAborted();
     await store.record(
       image,
-      [{ bytes, digest: id, mediaType: MediaType.dockerConfig }],
+      [{ bytes, digest: id, mediaType: MediaType.dockerConfig }, blob],
       name === undefined ? [] : [name],
       at,
     );
@@ -70,6 +81,29 @@ export async function importImage(
     push({ status: id });
   } finally {
     await lease.release();
+  }
+}
+
+/** What came is kept as it came: a file first, then layer and blob. */
+async function addLayer(
+  store: ImageStore,
+  body: AsyncIterable<Uint8Array>,
+  held: ContentLease,
+  signal: AbortSignal,
+): Promise<{ lease: LayerLease; blob: RecordedBlob }> {
+  const directory = await store.content.scratchDirectory();
+  try {
+    const path = join(directory, "layer");
+    const sizeBytes = await writeFileOf(path, body, { maxBytes: MAX_LAYER_BYTES, signal });
+    let blob: RecordedBlob | undefined;
+    const lease = await store.layers.add({ path }, signal, async ({ diffId, inputDigest }) => {
+      const layer = { file: { path, sizeBytes }, descriptor: undefined };
+      blob = await keepLayerFile(store, layer, { diffId, digest: inputDigest }, held);
+    });
+    if (blob === undefined) throw new BugError("a layer was added that was not unpacked");
+    return { lease, blob };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
 }
 

@@ -5,15 +5,14 @@ const STEP_BYTES = 512 << 10;
 const UNITS = ["B", "kB", "MB", "GB", "TB"] as const;
 const BAR_WIDTH = 50;
 
-/** Passes a layer's bytes on and tells, every half MiB and at the end, how far they are. */
-export async function* withProgress(
-  bytes: AsyncIterable<Uint8Array>,
+/** Tells, every half MiB and at the end, how much of a layer's file was read. */
+export function layerProgress(
   layer: { readonly diffId: string; readonly totalBytes: number },
   push: (message: ProgressMessage) => void,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let current = 0;
+): (inputBytes: number) => void {
   let told = -STEP_BYTES;
-  const tell = () => {
+  return (current) => {
+    if (current - told < STEP_BYTES && (current < layer.totalBytes || current === told)) return;
     told = current;
     push({
       status: "Loading layer",
@@ -22,23 +21,17 @@ export async function* withProgress(
       id: shortId(layer.diffId),
     });
   };
-  for await (const chunk of bytes) {
-    current += chunk.length;
-    if (current - told >= STEP_BYTES) tell();
-    yield chunk;
-  }
-  if (told !== current) tell();
 }
 
 /** `[=====>      ]  1.5MB/12MB`: for clients that print the line as it is. */
 export function progressBar(current: number, total: number): string {
   const filled = total <= 0 ? BAR_WIDTH : Math.min(BAR_WIDTH, Math.floor((current / total) * BAR_WIDTH));
   const bar = `${"=".repeat(filled)}>${" ".repeat(BAR_WIDTH - filled)}`;
-  return `[${bar}]  ${humanSize(current).padStart(6)}/${humanSize(total)}`;
+  return `[${bar}]  ${humanSize(current).padStart(7)}/${humanSize(total)}`;
 }
 
 /** Four significant digits, decimal units. */
-function humanSize(bytes: number): string {
+export function humanSize(bytes: number): string {
   let value = bytes;
   let unit = 0;
   while (value >= 1000 && unit < UNITS.length - 1) {

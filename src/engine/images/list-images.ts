@@ -1,11 +1,11 @@
 import type { Filters } from "../../api/filters.ts";
 import type { ImageSummary } from "../../api/image-views.ts";
 import { EngineError } from "../../base/errors.ts";
+import { parseGoDuration } from "../../base/go-duration.ts";
 import { parseImageName } from "../../oci/reference.ts";
 import { matchesReferencePattern } from "../../oci/reference-pattern.ts";
 import type { ImageStore } from "../../store/image-store.ts";
 import type { StoredImage } from "../../store/images.ts";
-import { parseGoDuration } from "./go-duration.ts";
 import { findImage } from "./image-lookup.ts";
 
 export interface ListImagesOptions {

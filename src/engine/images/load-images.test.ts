@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import type { ProgressMessage } from "../../api/image-views.ts";
 import { sha256 } from "../../host/hashing.ts";
+import { MediaType } from "../../oci/manifest.ts";
 import { type TarFile, writeTar } from "../../oci/tar-writer.ts";
 import {
   bodyOf,
@@ -15,7 +16,7 @@ import {
   ociLayout,
   type TestImage,
 } from "../../store/testing/image-archives.ts";
-import { openService } from "./testing/service.ts";
+import { openService, type ServiceUnderTest } from "./testing/service.ts";
 
 const base = layerTar({ "bin/sh": "#!", "etc/os": "one" });
 const top = layerTar({ "app/main": "x".repeat(5000) });
@@ -122,8 +123,9 @@ describe("load of an OCI layout", () => {
       "Loaded image: x/y:z\n",
       `Loaded image ID: ${idOf(third)}\n`,
     ]);
+    // Config, manifest, two layers.
     const blobs = context.store.images.blobsOf(idOf(image)).map((blob) => blob.digest.slice(7));
-    expect(blobs).toHaveLength(2);
+    expect(blobs).toHaveLength(4);
     expect(context.temporary.list("content", "blobs", "sha256")).toEqual(expect.arrayContaining(blobs));
   });
 
@@ -161,6 +163,97 @@ describe("load of an OCI layout", () => {
     expect(context.temporary.list("snapshots")).toEqual([]);
   });
 });
+
+describe("what a load keeps", () => {
+  const blobsIn = (context: ServiceUnderTest) => context.temporary.list("content", "blobs", "sha256");
+
+  test("layers as they came, compressed or not, once each", async () => {
+    for (const [pack, mediaType] of [
+      [(layer: Uint8Array) => layer, MediaType.ociLayer],
+      [(layer: Uint8Array) => new Uint8Array(gzipSync(layer)), MediaType.ociLayerGzip],
+      [(layer: Uint8Array) => new Uint8Array(zstdCompressSync(layer)), MediaType.ociLayerZstd],
+    ] as const) {
+      await using context = await openService();
+      await context.load(dockerArchive([{ ...image, tags: ["a:b"] }], pack));
+      for (const layer of image.layers) {
+        const packed = pack(layer);
+        const digest = `sha256:${sha256(packed)}`;
+        expect(context.store.images.layerBlobs(`sha256:${sha256(layer)}`)).toEqual([
+          { digest, mediaType, sizeBytes: packed.length },
+        ]);
+        expect(await context.store.content.read(digest, 1 << 20)).toEqual(packed);
+      }
+      expect(blobsIn(context)).toHaveLength(3);
+    }
+  });
+
+  test("no second blob of a layer that is there, unless a manifest names it", async () => {
+    await using context = await openService();
+    const zipped = (layer: Uint8Array) => new Uint8Array(gzipSync(layer));
+    await context.load(dockerArchive([{ ...image, tags: ["a:b"] }], zipped));
+    const before = blobsIn(context);
+    await context.load(dockerArchive([{ ...image, config: {}, tags: ["plain:1"] }]));
+    expect(blobsIn(context)).toHaveLength(before.length + 1);
+    await context.load(ociLayout([{ image, annotations: { "io.containerd.image.name": "a/b:c" } }]));
+    expect(blobsIn(context)).toHaveLength(before.length + 1 + 3);
+    for (const name of ["a:b", "plain:1", "a/b:c"]) {
+      await context.service.remove(name, { force: true, noPrune: false });
+    }
+    expect(blobsIn(context)).toEqual([]);
+  });
+
+  test("the index, manifests of other platforms and attestations with their statements", async () => {
+    await using context = await openService();
+    const other: TestImage = { layers: [top], more: { architecture: "arm64" } };
+    const layout = ociLayout(
+      [
+        { image, platform: { os: "linux", architecture: "amd64" } },
+        { image: other, platform: { os: "linux", architecture: "arm64" } },
+        {
+          image: { layers: [new TextEncoder().encode('{"_type":"statement"}')] },
+          platform: { os: "unknown", architecture: "unknown" },
+          annotations: { "vnd.docker.reference.type": "attestation-manifest" },
+        },
+      ],
+      { "io.containerd.image.name": "docker.io/library/multi:1" },
+    );
+    await context.load(layout);
+    const kinds = context.store.images.blobsOf(idOf(image)).map((blob) => blob.mediaType);
+    expect(kinds.filter((kind) => kind === MediaType.ociIndex)).toHaveLength(1);
+    expect(kinds.filter((kind) => kind === MediaType.ociManifest)).toHaveLength(3);
+    // This platform's config and layers, the statement with its own config.
+    expect(kinds).toHaveLength(4 + 3 + 2);
+  });
+
+  test("Docker's archives of both forms: the names of one, the manifests of the other", async () => {
+    await using context = await openService();
+    const both = withManifestJson(ociLayout([{ image }]), image, ["both:1"]);
+    expect(streams(await context.load(both))).toEqual(["Loaded image: both:1\n"]);
+    const kinds = context.store.images.blobsOf(idOf(image)).map((blob) => blob.mediaType);
+    expect(kinds).toContain(MediaType.ociManifest);
+    expect(kinds).toHaveLength(4);
+  });
+
+  test("a layer with other bytes than its descriptor says leaves nothing", async () => {
+    await using context = await openService();
+    const layout = ociLayout([{ image }]);
+    // The bytes between the end mark of a layer's tar and the end of its blob are no part of any file.
+    const at = Buffer.from(layout).indexOf("x".repeat(5000));
+    layout[at] = "y".charCodeAt(0);
+    await expect(context.load(layout)).rejects.toMatchObject({ kind: "invalid" });
+    await context.store.close();
+    expect(blobsIn(context)).toEqual([]);
+  });
+});
+
+/** An OCI layout with Docker's manifest.json beside it. */
+function withManifestJson(layout: Uint8Array, what: TestImage, tags: readonly string[]): Uint8Array {
+  const path = (bytes: Uint8Array) => `blobs/sha256/${sha256(bytes)}`;
+  const document = [{ Config: path(configOf(what)), RepoTags: tags, Layers: what.layers.map(path) }];
+  const manifest = writeTar([file("manifest.json", new TextEncoder().encode(JSON.stringify(document)))]);
+  // Without the end mark of the first.
+  return new Uint8Array(Buffer.concat([layout.subarray(0, layout.length - 1024), manifest]));
+}
 
 describe("load of what is wrong", () => {
   const refused: [string, Uint8Array, object][] = [

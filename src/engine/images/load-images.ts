@@ -8,10 +8,12 @@ import { MediaType } from "../../oci/manifest.ts";
 import { fitsPlatform, formatPlatform, type Platform, parsePlatform } from "../../oci/platform.ts";
 import { familiarString, type ImageName } from "../../oci/reference.ts";
 import { ArchiveSpool } from "../../store/content/archive-spool.ts";
-import type { ImageBlob } from "../../store/image-store.ts";
+import type { ContentLease } from "../../store/content/content-lease.ts";
+import type { ImageBlob, ImageStore } from "../../store/image-store.ts";
+import type { RecordedBlob } from "../../store/metadata/blob-records.ts";
 import { type ArchivedImageSource, archivedImages } from "./archived-images.ts";
+import { loadLayers } from "./archived-layers.ts";
 import { publishImageEvent } from "./image-events.ts";
-import { withProgress } from "./layer-progress.ts";
 import type { ImagesDependencies } from "./ports.ts";
 
 export interface LoadOptions {
@@ -68,23 +70,18 @@ async function loadOne(
   }
   const { store } = dependencies;
   const id = `sha256:${sha256(source.config)}` as ImageId;
-  const lease = await store.layers.apply(
-    source.layers.map((file, index) => {
-      const diffId = diffIds[index] ?? "";
-      const layer = { diffId, totalBytes: file.sizeBytes };
-      return {
-        diffId,
-        open: () => decompress(how.quiet ? file.stream() : withProgress(file.stream(), layer, how.push)),
-      };
-    }),
-    how.signal,
-  );
+  using held = store.content.hold();
+  const documents = await ingest(store, [configBlob(source, id), ...source.documents], held);
+  const { lease, blobs } = await loadLayers(store, source.layers, diffIds, held, {
+    push: how.quiet ? undefined : how.push,
+    signal: how.signal,
+  });
   try {
     how.signal.throwIfAborted();
     announceMoves(dependencies, source.names, id, how.push);
     const at = dependencies.now?.() ?? new Date();
     const image = { id, config: source.config, layers: lease.chainIds, sizeBytes: lease.sizeBytes };
-    await store.record(image, blobsOf(source, id), source.names, at);
+    await store.record(image, [...documents, ...blobs], source.names, at);
   } finally {
     await lease.release();
   }
@@ -107,9 +104,21 @@ function announceMoves(
   }
 }
 
-function blobsOf(source: ArchivedImageSource, id: ImageId): ImageBlob[] {
-  const config = { bytes: source.config, digest: id, mediaType: MediaType.dockerConfig };
-  // Blobs are kept under sha256; a manifest under another algorithm can be made again.
-  const { manifest } = source;
-  return manifest?.digest.startsWith("sha256:") ? [config, manifest] : [config];
+function configBlob(source: ArchivedImageSource, id: ImageId): ImageBlob {
+  return { bytes: source.config, digest: id, mediaType: MediaType.dockerConfig };
+}
+
+/** Before the layers, so that the sync that these need covers the small ones too. */
+async function ingest(
+  store: ImageStore,
+  blobs: readonly ImageBlob[],
+  held: ContentLease,
+): Promise<RecordedBlob[]> {
+  const stored: RecordedBlob[] = [];
+  for (const { bytes, digest, mediaType } of blobs) {
+    held.add(digest);
+    if (!(await store.content.has(digest))) await store.content.ingestBytes(bytes, digest);
+    stored.push({ digest, mediaType, sizeBytes: bytes.length });
+  }
+  return stored;
 }

@@ -2,6 +2,7 @@
 import type { ImageId } from "../../base/ids.ts";
 import type { Platform } from "../../oci/platform.ts";
 import type { ImageStore } from "../../store/image-store.ts";
+import type { TagDocuments } from "../../store/metadata/tag-documents.ts";
 import type { EventSink } from "../events/event-sink.ts";
 
 export interface ContainerUse {
@@ -13,6 +14,10 @@ export interface ContainerUse {
 
 export interface ImagesDependencies {
   readonly store: ImageStore;
+  /** Images that are removed only by force. */
+  readonly pins?: { has(id: ImageId): boolean };
+  /** As which document a tag came: another tag for the same image inherits it. */
+  readonly tagDocuments?: TagDocuments;
   readonly events: EventSink;
   readonly containers: ContainerUse;
   /** This machine's. */

@@ -58,6 +58,9 @@ export class ImageRemoval {
   /** A name was given: it goes. True when other names keep the image. */
   private untagForName(image: StoredImage, ref: string): boolean {
     if (!this.options.force && isSingleReference(this.images.namesOf(image.id))) {
+      if (this.dependencies.pins?.has(image.id) === true) {
+        throw conflictError(image.id, { hard: false, used: true, reason: PINNED });
+      }
       const user = this.dependencies.containers.containersOf(image.id)[0];
       if (user !== undefined) {
         throw new EngineError(
@@ -104,7 +107,11 @@ export class ImageRemoval {
     }
     const parent = this.images.parentOf(image.id);
     for (const name of this.images.namesOf(image.id)) this.untag(image, name);
-    const layers = await this.dependencies.store.delete(image.id);
+    const layers = await this.dependencies.store.delete(image.id, () => {
+      // It may have got a name or a container while earlier changes of the store had their turn.
+      const late = this.conflictOf(image.id, { soft: !how.force, references: true });
+      if (late !== undefined) throw conflictError(image.id, late);
+    });
     publishImageEvent(this.dependencies.events, "delete", image);
     this.records.push({ Deleted: image.id }, ...layers.map((chainId) => ({ Deleted: chainId })));
     const above = parent === undefined || this.options.noPrune ? undefined : this.images.find(parent);
@@ -126,6 +133,7 @@ export class ImageRemoval {
       };
     }
     if (!check.soft) return undefined;
+    if (this.dependencies.pins?.has(id) === true) return { hard: false, used: true, reason: PINNED };
     if (check.references && this.images.namesOf(id).length > 0) {
       return { hard: false, used: false, reason: "image is referenced in multiple repositories" };
     }
@@ -138,6 +146,8 @@ export class ImageRemoval {
     };
   }
 }
+
+const PINNED = "image is pinned: unpin it first";
 
 function conflictError(id: ImageId, conflict: Conflict): EngineError {
   const how = conflict.hard ? "cannot be forced" : "must be forced";

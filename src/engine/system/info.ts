@@ -10,6 +10,7 @@ export interface EngineState {
   readonly version: string;
   readonly dataRoot: string;
   readonly storageDriver: string;
+  readonly storageStatus: [string, string][] | null;
   readonly imageCount: number;
   readonly containerStates: readonly ContainerState[];
   readonly eventListeners: number;
@@ -27,7 +28,7 @@ export function infoView(engine: EngineState, facts: HostFacts, host: HostDescri
     ...counts(engine.containerStates),
     Images: engine.imageCount,
     Driver: engine.storageDriver,
-    DriverStatus: [["Backing Filesystem", host.backingFilesystem]],
+    DriverStatus: engine.storageStatus,
     Plugins: { Volume: [], Network: ["host", "null"], Authorization: null, Log: ["json-file", "none"] },
     ...limits(facts),
     IPv4Forwarding: host.ipv4Forwarding,

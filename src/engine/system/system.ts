@@ -4,6 +4,7 @@ import type { ContainerDirectory } from "../containers/live-container.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import { describeHost } from "./host-description.ts";
 import { infoView } from "./info.ts";
+import { storageStatus } from "./storage-status.ts";
 import type { SystemBackend } from "./system-use-cases.ts";
 import { type BuildInfo, versionView } from "./version.ts";
 
@@ -25,13 +26,16 @@ export interface SystemDependencies {
 export function createSystem(deps: SystemDependencies): SystemBackend {
   return {
     version: () => versionView(deps.build, deps.facts.architecture, release()),
-    info: async () =>
-      infoView(
+    info: async () => {
+      const host = await describeHost(deps.dataRoot, deps.hostRoot);
+      const { driver } = deps.snapshots;
+      return infoView(
         {
           id: deps.daemonId,
           version: deps.build.version,
           dataRoot: deps.dataRoot,
-          storageDriver: deps.snapshots.driver,
+          storageDriver: driver,
+          storageStatus: await storageStatus(driver, host.backingFilesystem, deps.hostRoot),
           imageCount: deps.images.count(),
           containerStates: deps.directory.all().map(({ record }) => record.state),
           eventListeners: deps.events.subscriberCount,
@@ -39,8 +43,9 @@ export function createSystem(deps: SystemDependencies): SystemBackend {
           now: new Date(),
         },
         deps.facts,
-        await describeHost(deps.dataRoot, deps.hostRoot),
-      ),
+        host,
+      );
+    },
     events: (window, signal) => deps.events.subscribe(window, signal),
   };
 }

@@ -13,6 +13,7 @@ export const NAMESPACE_FLAGS: Readonly<Record<OciNamespace["type"], number>> = {
 
 /** MS_* of linux/mount.h. */
 export const Ms = {
+  BIND: 0x1000,
   RECURSIVE: 0x4000,
   PRIVATE: 1 << 18,
   SLAVE: 1 << 19,

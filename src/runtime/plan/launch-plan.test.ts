@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { encodePlan, operationName, type PlanArgument, type PlanOperation } from "../../kernel/plan.ts";
+import { Op } from "../../kernel/protocol.ts";
 import { CgroupsV1 } from "../cgroups/v1.ts";
 import { CgroupsV2 } from "../cgroups/v2.ts";
 import type { ExecSpec, LaunchSpec, MachineFacts, SpecInput } from "../container-runtime.ts";
@@ -180,6 +181,14 @@ describe("overlayOperations", () => {
     expect(options(["/d/u/low"])).toEqual(["/d/u", "lowerdir=low,upperdir=fs,workdir=work,index=off"]);
     expect(options(["/dd/a"])[0]).toBe("/");
     expect(options(["/d/a:b,c\\d/fs"])[1]).toStartWith("lowerdir=a\\:b\\,c\\\\d/fs,upperdir=");
+  });
+
+  test("without layers the directory itself becomes the root, cut off from its peers", () => {
+    const operations = overlayOperations({ lowerDirs: [], upperDir: "/d/u/fs", workDir: "/d/u/work" }, "/r");
+    expect(operations).toEqual([
+      { op: Op.MOUNT, args: ["none", "/d/u/fs", "/r", 0x1000, ""] },
+      { op: Op.PROPAGATION, args: ["/r", 1 << 18] },
+    ]);
   });
 
   test("as many layers as one page of options holds", () => {

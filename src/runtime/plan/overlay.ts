@@ -1,8 +1,9 @@
 import { dirname, relative, sep } from "node:path";
-import { BugError, EngineError } from "../../base/errors.ts";
+import { EngineError } from "../../base/errors.ts";
 import type { PlanOperation } from "../../kernel/plan.ts";
 import { Op } from "../../kernel/protocol.ts";
 import type { RootFilesystem } from "../container-runtime.ts";
+import { Ms } from "./kernel-flags.ts";
 
 /** mount(2) takes one page of options, with the terminating NUL. */
 const OPTIONS_MAX_BYTES = 4095;
@@ -25,13 +26,20 @@ function escapeName(name: string): string {
 }
 
 /**
- * Mounts the layers on `target`. Names are relative to the directory that all layers share, so that many of them fit into the
+ * Mounts the layers on `target`; without layers, `upperDir` itself. Names are relative to the directory that all layers share, so that many of them fit into the
  * one page that the kernel takes. `index=off`: an upper directory may meet other lower ones later, as when a container
  * is restarted on top of a moved store. Throws exhausted for more layers than fit.
  */
 export function overlayOperations(root: RootFilesystem, target: string): PlanOperation[] {
   const { lowerDirs, upperDir, workDir } = root;
-  if (lowerDirs.length === 0) throw new BugError("a container's root has no layers");
+  // Nothing to lay over: a whole tree of its own (the vfs driver's), or an image without layers.
+  // A bind joins the peer group of what it shows, where an overlay is private from the start.
+  if (lowerDirs.length === 0) {
+    return [
+      { op: Op.MOUNT, args: ["none", upperDir, target, Ms.BIND, ""] },
+      { op: Op.PROPAGATION, args: [target, Ms.PRIVATE] },
+    ];
+  }
   const base = commonDirectory([...lowerDirs, upperDir, workDir]);
   const name = (path: string) => escapeName(relative(base, path));
   const options = [

@@ -3,6 +3,7 @@ import type { ContainerInspectView, ContainerSummary } from "../../api/container
 import type { ImageInspectView, ImageSummary, ProgressMessage } from "../../api/image-views.ts";
 import type { EventMessage, InfoView } from "../../api/system-views.ts";
 import { EngineError } from "../../base/errors.ts";
+import type { ImageId } from "../../base/ids.ts";
 import type { Backends } from "../api-server.ts";
 import type { AttachedClient, AttachOptions, OutputChunk } from "../containers-backend.ts";
 import { ByteChannel } from "./byte-channel.ts";
@@ -55,6 +56,12 @@ const unknown = (name: string) => new EngineError("notFound", `No such container
 const known = (name: string) => {
   if (name.startsWith("missing")) throw unknown(name);
 };
+
+const PATH_STAT = { name: "a", size: 3, mode: 0o644, mtime: "2026-01-01T00:00:00Z", linkTarget: "" };
+
+async function* bytesOf(text: string): AsyncGenerator<Uint8Array, void, undefined> {
+  yield new TextEncoder().encode(text);
+}
 
 export class InMemoryBackends implements Backends {
   readonly calls: Call[] = [];
@@ -210,6 +217,106 @@ export class InMemoryBackends implements Backends {
     import: (body, options) => this.#receive("import", body, options),
   };
 
+  readonly files: Backends["files"] = {
+    statPath: async (ref, path) => {
+      this.#record("statPath", ref, path);
+      if (path === "/missing")
+        throw new EngineError("notFound", "Could not find the file /missing in container c");
+      return PATH_STAT;
+    },
+    getArchive: async (ref, path) => {
+      this.#record("getArchive", ref, path);
+      return { stat: PATH_STAT, tar: bytesOf("tar") };
+    },
+    putArchive: (ref, path, body, options) => this.#take("putArchive", body, ref, path, options),
+    export: async (ref) => {
+      this.#record("export", ref);
+      return bytesOf("exported");
+    },
+    changes: async (ref) => {
+      this.#record("changes", ref);
+      return ref === "unchanged" ? [] : [{ Path: "/a", Kind: 1 as const }];
+    },
+    commit: async (ref, options) => {
+      this.#record("commit", ref, options);
+      return `sha256:${"1".repeat(64)}` as ImageId;
+    },
+  };
+
+  readonly archives: Backends["archives"] = {
+    save: async (names, platform) => {
+      this.#record("save", names, platform);
+      if (names.includes("missing")) throw new EngineError("notFound", "No such image: missing:latest");
+      return bytesOf("archive");
+    },
+  };
+
+  async #take(what: string, body: AsyncIterable<Uint8Array>, ...args: unknown[]): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) chunks.push(chunk);
+    this.#record(what, ...args, Buffer.concat(chunks).toString());
+  }
+
+  readonly registry: Backends["registry"] = {
+    pull: (options) => this.#tell("pull", options),
+    push: (options) => this.#tell("push", options),
+    inspectDistribution: async (name, auth) => {
+      this.#record("distribution", name, auth);
+      return { Descriptor: { mediaType: "m", digest: "sha256:a", size: 1 }, Platforms: null };
+    },
+    search: async (term, options) => {
+      this.#record("search", term, { ...options, filters: [...options.filters] });
+      return [];
+    },
+    login: async (auth) => {
+      this.#record("login", auth);
+      if (auth.password === "wrong") throw new EngineError("unauthenticated", "wrong password");
+      return { IdentityToken: "", Status: "Login Succeeded" };
+    },
+  };
+
+  readonly storage: Backends["storage"] = {
+    diskUsage: async (kinds) => {
+      this.#record("diskUsage", [...kinds].sort());
+      const image = { Id: "sha256:a", ParentId: "", RepoTags: [], RepoDigests: [], Created: 1, Labels: null };
+      return kinds.has("image")
+        ? { LayersSize: 9, Images: [{ ...image, Size: 9, SharedSize: 0, Containers: 1 }] }
+        : {};
+    },
+    planPrune: async (filters) => {
+      this.#record("planPrune", [...filters]);
+      return { Id: "p", ExpiresAt: "2026-01-01T00:00:00.000Z", Remove: [], Keep: [], SpaceReclaimed: 0 };
+    },
+    prune: async (filters) => {
+      this.#record("pruneImages", [...filters]);
+      return { ImagesDeleted: null, SpaceReclaimed: 0 };
+    },
+    applyPrunePlan: async (planId) => {
+      this.#record("applyPrunePlan", planId);
+      return { ImagesDeleted: null, SpaceReclaimed: 0, Kept: [] };
+    },
+    pins: async () => [{ Id: "sha256:a", Names: ["a:1"] }],
+    pin: async (ref) => this.#record("pin", ref),
+    unpin: async (ref) => this.#record("unpin", ref),
+    diff: (refs, options) => this.#lines("diff", refs.from, refs.to, options),
+    layers: (ref, options) => this.#lines("layers", ref, options),
+    scrub: (options) => this.#lines("scrub", options),
+  };
+
+  async *#lines(what: string, ...args: unknown[]): AsyncGenerator<{ Kind: "error"; Message: string }> {
+    this.#record(what, ...args);
+    if (args.includes("missing")) throw new EngineError("notFound", "No such image: missing:latest");
+    yield { Kind: "error", Message: "the first line" };
+    if (args.includes("broken")) throw new EngineError("internal", "it broke off");
+  }
+
+  async *#tell(what: string, options: object): AsyncGenerator<ProgressMessage> {
+    this.#record(what, options);
+    if (JSON.stringify(options).includes("missing")) throw new EngineError("notFound", "no such repository");
+    yield { status: `${what} begun` };
+    if (JSON.stringify(options).includes("broken")) throw new EngineError("unavailable", "it broke off");
+  }
+
   async *#receive(
     what: string,
     body: AsyncIterable<Uint8Array>,
@@ -217,7 +324,10 @@ export class InMemoryBackends implements Backends {
   ): AsyncGenerator<ProgressMessage> {
     let bytes = 0;
     try {
-      for await (const chunk of body) bytes += chunk.length;
+      for await (const chunk of body) {
+        if (bytes === 0) this.#record(`${what} begun`, chunk.length);
+        bytes += chunk.length;
+      }
     } catch (cause) {
       this.#record(`${what} broken`, bytes);
       throw new EngineError("invalid", "the archive ended early", { cause });

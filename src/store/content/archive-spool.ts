@@ -3,12 +3,12 @@
  * Names of the archive are keys of a map and never become paths of the host.
  */
 import { createReadStream } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { EngineError } from "../../base/errors.ts";
 import { readTar, type TarEntry } from "../../oci/tar-reader.ts";
 import { readUpTo } from "./bounded-read.ts";
-import { type ContentStore, writeAll } from "./content-store.ts";
+import { type ContentStore, writeFileOf } from "./content-store.ts";
 
 const MAX_ENTRIES = 65_536;
 /** Of one entry, compressed or not; and of all together. */
@@ -20,6 +20,8 @@ type SpooledEntry =
   | { readonly kind: "link"; readonly target: string };
 
 export interface SpooledFile {
+  /** In a scratch directory of the content store, for ContentStore.adopt. */
+  readonly path: string;
   readonly sizeBytes: number;
   stream(): AsyncIterable<Uint8Array>;
   /** Throws exhausted above `maxBytes`. */
@@ -70,11 +72,7 @@ export class ArchiveSpool implements AsyncDisposable {
     }
     if (entry.type !== "file") return;
     const path = join(this.directory, String(this.filesWritten++));
-    await using file = await open(path, "w", 0o600);
-    for await (const chunk of entry.body) {
-      signal.throwIfAborted();
-      await writeAll(file, chunk);
-    }
+    await writeFileOf(path, entry.body, { maxBytes: MAX_ENTRY_BYTES, signal });
     this.entries.set(name, { kind: "file", path, sizeBytes: entry.size });
   }
 
@@ -106,8 +104,9 @@ export class ArchiveSpool implements AsyncDisposable {
 
 function fileAt(path: string, sizeBytes: number): SpooledFile {
   return {
+    path,
     sizeBytes,
-    stream: () => createReadStream(path, { highWaterMark: 1 << 18 }),
+    stream: () => createReadStream(path, { highWaterMark: 1 << 20 }),
     read: async (maxBytes) => (await readUpTo(path, maxBytes)) ?? new Uint8Array(0),
   };
 }

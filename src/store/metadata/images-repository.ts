@@ -1,8 +1,8 @@
 import type { ImageId } from "../../base/ids.ts";
-import type { Database } from "../../host/sqlite.ts";
 import { parseImageConfig } from "../../oci/image-config.ts";
 import { canonicalString, familiarString, type ImageName, parseImageName } from "../../oci/reference.ts";
 import type { StoredImage } from "../images.ts";
+import { BlobRecords, type RecordedBlob } from "./blob-records.ts";
 
 /** An image about to be recorded; its layers are committed and leased, its blobs ingested. */
 export interface NewImage {
@@ -13,7 +13,7 @@ export interface NewImage {
   readonly layers: readonly string[];
   readonly sizeBytes: number;
   readonly parent?: ImageId;
-  readonly blobs: readonly { readonly digest: string; readonly mediaType: string }[];
+  readonly blobs: readonly RecordedBlob[];
 }
 
 interface ImageRow {
@@ -27,11 +27,9 @@ interface ImageRow {
 const MAX_READ = 64;
 
 /** The tables of images. Each method that changes something is one transaction; nothing here touches files. */
-export class ImagesRepository {
+export class ImagesRepository extends BlobRecords {
   /** What was read since the last change: every creation of a container asks for one. */
   private readonly read = new Map<string, StoredImage>();
-
-  constructor(private readonly database: Database) {}
 
   find(id: string): StoredImage | undefined {
     const known = this.read.get(id);
@@ -86,6 +84,17 @@ export class ImagesRepository {
       .map((row) => parseImageName(row.name));
   }
 
+  /** Tags and digests of a repository (`docker.io/library/alpine`), sorted. */
+  namesIn(repository: string): ImageName[] {
+    // A name goes on with a colon or an at sign; the characters after those end the two ranges.
+    return this.database
+      .query<{ name: string }, [string, string, string, string]>(
+        "SELECT name FROM image_names WHERE (name > ? AND name < ?) OR (name > ? AND name < ?) ORDER BY name",
+      )
+      .all(`${repository}:`, `${repository};`, `${repository}@`, `${repository}A`)
+      .map((row) => parseImageName(row.name));
+  }
+
   parentOf(id: string): ImageId | undefined {
     const row = this.database
       .query<{ parent: string | null }, [string]>("SELECT parent FROM images WHERE id = ?")
@@ -120,22 +129,6 @@ export class ImagesRepository {
     return new Map(rows.map((row) => [row.snapshot, row.uses]));
   }
 
-  blobsOf(id: string): { digest: string; mediaType: string }[] {
-    return this.database
-      .query<{ digest: string; mediaType: string }, [string]>(
-        "SELECT digest, media_type AS mediaType FROM image_blobs WHERE image_id = ? ORDER BY digest",
-      )
-      .all(id);
-  }
-
-  isBlobUsed(digest: string): boolean {
-    return (
-      this.database
-        .query<object, [string]>("SELECT 1 FROM image_blobs WHERE digest = ? LIMIT 1")
-        .get(digest) !== null
-    );
-  }
-
   /** Records an image, if it is not there yet, and its names; a name moves here from the image that had it. */
   put(image: NewImage, names: readonly ImageName[], at: Date): void {
     this.read.clear();
@@ -153,13 +146,7 @@ export class ImagesRepository {
             )
             .run(image.id, position, snapshot);
         }
-        for (const { digest, mediaType } of image.blobs) {
-          this.database
-            .query(
-              "INSERT INTO image_blobs (image_id, digest, media_type) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            )
-            .run(image.id, digest, mediaType);
-        }
+        for (const blob of image.blobs) this.insertBlob(image.id, blob);
         for (const name of names) this.setName(image.id, name, at);
       })
       .immediate();
@@ -177,10 +164,21 @@ export class ImagesRepository {
     this.database.query("DELETE FROM image_names WHERE name = ?").run(canonicalString(name));
   }
 
-  /** Removes the image with all its names. Its layers are then for LayerStore.collect, its blobs for the content store. */
-  delete(id: ImageId): void {
+  /**
+   * Removes the image with all its names, and what is known of blobs that no other image needs: returns their digests, whose
+   * files are to be removed. Its layers are then for LayerStore.collect.
+   */
+  delete(id: ImageId): string[] {
     this.read.clear();
-    this.database.query("DELETE FROM images WHERE id = ?").run(id);
+    return this.database
+      .transaction(() => {
+        const digests = this.blobsOf(id).map((blob) => blob.digest);
+        this.database.query("DELETE FROM images WHERE id = ?").run(id);
+        const unused = digests.filter((digest) => !this.isBlobUsed(digest));
+        this.forgetBlobs(unused);
+        return unused;
+      })
+      .immediate();
   }
 
   private setName(id: ImageId, name: ImageName, at: Date): void {

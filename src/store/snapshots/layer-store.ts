@@ -4,15 +4,24 @@
  */
 import { availableParallelism } from "node:os";
 import { EngineError, isKind } from "../../base/errors.ts";
+import type { UnpackResult } from "../../kernel/shim-session.ts";
 import type { Snapshots } from "../images.ts";
 import { chainIds } from "./chain-id.ts";
-import type { OverlaySnapshots, StagedLayer } from "./overlay.ts";
 import { Slots } from "./slots.ts";
+import type { LayerInput, SnapshotDriver, StagedLayer } from "./snapshot-driver.ts";
 
 export interface LayerSource {
   readonly diffId: string;
-  /** The uncompressed tar, from its beginning. Not called for a layer that is there already. */
-  open(signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Awaited before an unpacking slot is taken: the layer's download. When it rejects, so does all. Not for a layer that is there. */
+  readonly ready?: Promise<unknown>;
+  /** Where the layer is: `{ path: content.path(digest) }` for a blob. Not called for a layer that is there already. */
+  open(signal: AbortSignal): LayerInput;
+  /** Bytes of the file that were read. */
+  onProgress?(inputBytes: number): void;
+  /** It was unpacked and has the right diffId. Awaited before the layer is committed, and covered by the sync before that. */
+  unpacked?(result: UnpackResult): Promise<void>;
+  /** The layer is a snapshot now, or was one before. Not awaited. */
+  committed?(): void;
 }
 
 /** Layers that stay until they are released. Release after the image that needs them is recorded, or given up. */
@@ -27,13 +36,21 @@ export interface LayerLease {
 
 /** Unpacking is bound by the disk and one core's inflate; more at once only spreads memory. */
 const MAX_PARALLEL_UNPACKS = 4;
+/** Needed until the image is recorded, some seconds later; for older ones the blob is looked at again. */
+const MAX_PROOFS = 4096;
 
 export class LayerStore implements Snapshots {
   private readonly leases = new Map<string, number>();
+  /** Pairs "diffId blob" that an unpacking has shown to belong together. */
+  private readonly proofs = new Set<string>();
   private readonly building = new Map<string, Promise<void>>();
   private readonly slots = new Slots(Math.min(MAX_PARALLEL_UNPACKS, availableParallelism()));
 
-  constructor(private readonly snapshots: OverlaySnapshots) {}
+  constructor(
+    private readonly snapshots: SnapshotDriver,
+    /** Resolves when what was written before the call is on the disk. */
+    private readonly synced: () => Promise<void>,
+  ) {}
 
   get driver(): string {
     return this.snapshots.driver;
@@ -66,6 +83,17 @@ export class LayerStore implements Snapshots {
     return this.snapshots.settled();
   }
 
+  /** Whether a blob was unpacked here, not long ago, to a layer with this diffId. */
+  isProven(diffId: string, digest: string): boolean {
+    return this.proofs.has(`${diffId} ${digest}`);
+  }
+
+  private prove({ diffId, inputDigest }: UnpackResult): void {
+    const [oldest] = this.proofs;
+    if (this.proofs.size >= MAX_PROOFS && oldest !== undefined) this.proofs.delete(oldest);
+    this.proofs.add(`${diffId} ${inputDigest}`);
+  }
+
   /** Bytes of one layer's own files; 0 for one that is not there. */
   sizeOf(chainId: string): number {
     return this.snapshots.find(chainId)?.sizeBytes ?? 0;
@@ -80,6 +108,8 @@ export class LayerStore implements Snapshots {
     const diffIds = sources.map((source) => source.diffId);
     const chain = chainIds(diffIds);
     this.hold(chain);
+    // A download that fails while nobody waits for it yet is no unhandled rejection.
+    for (const source of sources) source.ready?.catch(() => undefined);
     const failure = new AbortController();
     const both = AbortSignal.any([signal, failure.signal]);
     let below: Promise<void> = Promise.resolve();
@@ -92,7 +122,10 @@ export class LayerStore implements Snapshots {
         below,
       };
       below = this.ensure(layer, both);
-      below.catch((error: unknown) => failure.abort(error));
+      below.then(
+        () => source.committed?.(),
+        (error: unknown) => failure.abort(error),
+      );
       return below;
     });
     await Promise.allSettled(all);
@@ -103,12 +136,22 @@ export class LayerStore implements Snapshots {
     return this.lease(chain, diffIds);
   }
 
-  /** One layer of its own, whose digest nobody knows beforehand: an imported root file system. */
-  async add(tar: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<LayerLease> {
-    const staged = await this.slots.use(() => this.snapshots.stage(tar, signal));
+  /** One layer of its own, whose digest nobody knows beforehand: an imported root file system. `unpacked`: as of LayerSource. */
+  async add(
+    layer: LayerInput,
+    signal: AbortSignal,
+    unpacked?: (result: UnpackResult) => Promise<void>,
+  ): Promise<LayerLease> {
+    const staged = await this.slots.use(() => this.snapshots.stage(layer, signal));
     const chain = [staged.diffId];
     this.hold(chain);
     try {
+      await this.discardOnError(staged, async () => {
+        this.prove(staged);
+        await unpacked?.(staged);
+        await this.synced();
+        signal.throwIfAborted();
+      });
       await this.snapshots.commit(staged, staged.diffId, undefined);
     } catch (error) {
       await this.release(chain);
@@ -158,19 +201,24 @@ export class LayerStore implements Snapshots {
   }
 
   private async build(layer: ChainLayer, signal: AbortSignal): Promise<void> {
+    const { source } = layer;
+    if (source.ready !== undefined) await abortable(source.ready, signal);
     const staged = await this.slots.use(() => {
       signal.throwIfAborted();
-      return this.snapshots.stage(layer.source.open(signal), signal);
+      return this.snapshots.stage(source.open(signal), signal, (bytes) => source.onProgress?.(bytes));
     });
     await this.discardOnError(staged, async () => {
-      const expected = layer.source.diffId;
+      const expected = source.diffId;
       if (staged.diffId !== expected) {
         throw new EngineError(
           "invalid",
           `invalid diffID for layer ${layer.index}: expected "${expected}", got "${staged.diffId}"`,
         );
       }
+      this.prove(staged);
+      await source.unpacked?.(staged);
       await layer.below;
+      await this.synced();
       signal.throwIfAborted();
     });
     await this.snapshots.commit(staged, layer.chainId, layer.parent);
@@ -222,4 +270,17 @@ interface ChainLayer {
   readonly parent: string | undefined;
   /** Settles when the parent is committed. */
   readonly below: Promise<void>;
+}
+
+/** Rejects with the signal's reason as soon as it aborts. */
+async function abortable(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }

@@ -2,13 +2,13 @@
  * Snapshots for overlayfs: `<root>/<number>/fs` holds one layer's own files, `<root>/<number>/work` is overlay's scratch
  * for an active one. A directory without a row is rubbish: either not finished when the process died, or not yet removed.
  */
-import { chmod, chown, lstat, mkdir, readdir } from "node:fs/promises";
+import { chmodSync, chownSync, mkdirSync } from "node:fs";
+import { lstat, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { EngineError, fromUnknown } from "../../base/errors.ts";
 import type { Logger } from "../../host/logger.ts";
 import type { KernelHelper, LayerUnpacker } from "../../kernel/shim-session.ts";
-import type { Snapshots } from "../images.ts";
-import { HashedStream } from "./hashed-stream.ts";
+import type { LayerInput, SnapshotDriver, StagedLayer } from "./snapshot-driver.ts";
 import type { RootAttributes, SnapshotRow, SnapshotRows } from "./snapshot-rows.ts";
 
 const DEFAULT_MODE = 0o755;
@@ -16,15 +16,7 @@ const DEFAULT_MODE = 0o755;
  * A layer's directory has this odd mode until its tar says otherwise; still there afterwards, the tar was silent about
  * its root, and the parent's attributes count.
  */
-const UNSET_MODE = 0o1711;
-
-/** A layer on the disk that no row knows yet. Commit or discard it. */
-export interface StagedLayer {
-  readonly number: number;
-  /** `sha256:…` of the uncompressed tar. */
-  readonly diffId: string;
-  readonly sizeBytes: number;
-}
+export const UNSET_MODE = 0o1711;
 
 export interface OverlayOptions {
   /** Absolute; exists or can be made. */
@@ -35,7 +27,7 @@ export interface OverlayOptions {
   readonly logger: Logger;
 }
 
-export class OverlaySnapshots implements Snapshots {
+export class OverlaySnapshots implements SnapshotDriver {
   /** Docker's name for the same layout. */
   readonly driver = "overlay2";
   private readonly removals = new Set<Promise<void>>();
@@ -67,7 +59,7 @@ export class OverlaySnapshots implements Snapshots {
     }
     const number = this.nextNumber();
     try {
-      await this.makeDirectories(number, root);
+      this.makeDirectories(number, root);
       const attributes = { mode: root.mode, uid: root.uid, gid: root.gid };
       this.options.rows.insertLazily({
         number,
@@ -121,19 +113,17 @@ export class OverlaySnapshots implements Snapshots {
     return this.options.rows.keys("committed");
   }
 
-  /**
-   * Unpacks an uncompressed tar into a directory of its own. Independent of its parent, so that layers can be unpacked
-   * side by side. Throws invalid for a broken archive; leaves nothing then, nor when canceled.
-   */
-  async stage(tar: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<StagedLayer> {
+  async stage(
+    layer: LayerInput,
+    signal: AbortSignal,
+    onProgress?: (inputBytes: number) => void,
+  ): Promise<StagedLayer> {
     const number = this.nextNumber();
-    const hashed = new HashedStream(tar, signal);
     try {
-      await this.makeDirectories(number, { ...this.defaultRoot, mode: UNSET_MODE });
-      const { sizeBytes } = await this.options.unpacker.unpack(this.path(number, "fs"), hashed, signal);
-      return { number, diffId: await hashed.finish(), sizeBytes };
+      this.makeDirectories(number, { ...this.defaultRoot, mode: UNSET_MODE });
+      const target = this.path(number, "fs");
+      return { number, ...(await this.options.unpacker.unpack(target, layer, signal, onProgress)) };
     } catch (error) {
-      await hashed.cancel();
       this.removeInBackground(String(number));
       throw error;
     }
@@ -143,13 +133,12 @@ export class OverlaySnapshots implements Snapshots {
     this.removeInBackground(String(staged.number));
   }
 
-  /** Makes a staged layer the snapshot `key`, or discards it when that exists. Throws notFound for a missing parent. */
   async commit(staged: StagedLayer, key: string, parent: string | undefined): Promise<void> {
     try {
       const root = await this.settleRoot(staged.number, parent);
       if (this.options.rows.find(key) !== undefined) return this.discard(staged);
       const { number, sizeBytes } = staged;
-      this.options.rows.insert({
+      this.options.rows.insertLazily({
         number,
         key,
         parent: parent ?? null,
@@ -163,7 +152,24 @@ export class OverlaySnapshots implements Snapshots {
     }
   }
 
-  /** Resolves when every removal begun so far has ended. */
+  async assemble(): Promise<void> {}
+
+  directory(key: string): string {
+    const row = this.options.rows.find(key);
+    if (row === undefined) throw new EngineError("notFound", `snapshot ${key} not found`);
+    return this.path(row.number, "fs");
+  }
+
+  directoryOf(staged: StagedLayer): string {
+    return this.path(staged.number, "fs");
+  }
+
+  async replace(staged: StagedLayer, key: string): Promise<void> {
+    const { number, sizeBytes } = staged;
+    const root = await this.settleRoot(number, this.committed(key).parent ?? undefined);
+    this.options.rows.replace(key, { number, sizeBytes, ...root });
+  }
+
   async settled(): Promise<void> {
     while (this.removals.size > 0) await Promise.all(this.removals);
   }
@@ -173,7 +179,7 @@ export class OverlaySnapshots implements Snapshots {
     const { mode, uid, gid } = await lstat(path);
     if ((mode & 0o7777) !== UNSET_MODE) return { mode: mode & 0o7777, uid, gid };
     const inherited = parent === undefined ? this.defaultRoot : this.committed(parent);
-    await setRoot(path, inherited, { uid, gid });
+    setRoot(path, inherited, { uid, gid });
     return { mode: inherited.mode, uid: inherited.uid, gid: inherited.gid };
   }
 
@@ -190,11 +196,13 @@ export class OverlaySnapshots implements Snapshots {
     return this.lastNumber;
   }
 
-  private async makeDirectories(number: number, root: RootAttributes): Promise<void> {
+  /** Synchronous: four calls of some microseconds, each of which would pay a hop through the thread pool. */
+  private makeDirectories(number: number, root: RootAttributes): void {
     const upper = this.path(number, "fs");
-    await mkdir(join(this.options.root, String(number)), { mode: 0o711 });
-    await Promise.all([mkdir(upper, { mode: 0o700 }), mkdir(this.path(number, "work"), { mode: 0o700 })]);
-    await setRoot(upper, root, this.defaultRoot);
+    mkdirSync(join(this.options.root, String(number)), { mode: 0o711 });
+    mkdirSync(upper, { mode: 0o700 });
+    mkdirSync(this.path(number, "work"), { mode: 0o700 });
+    setRoot(upper, root, this.defaultRoot);
   }
 
   private path(number: number, part: "fs" | "work"): string {
@@ -217,11 +225,11 @@ export class OverlaySnapshots implements Snapshots {
 }
 
 /** mkdir's mode is cut by the umask, hence chmod; chown first, as it clears the set-id bits. */
-async function setRoot(
+function setRoot(
   path: string,
   wanted: RootAttributes,
   owner: { readonly uid: number; readonly gid: number },
-): Promise<void> {
-  if (wanted.uid !== owner.uid || wanted.gid !== owner.gid) await chown(path, wanted.uid, wanted.gid);
-  await chmod(path, wanted.mode);
+): void {
+  if (wanted.uid !== owner.uid || wanted.gid !== owner.gid) chownSync(path, wanted.uid, wanted.gid);
+  chmodSync(path, wanted.mode);
 }

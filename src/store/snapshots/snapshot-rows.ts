@@ -108,6 +108,17 @@ export class SnapshotRows {
     }
   }
 
+  /** Gives a snapshot another directory. Throws notFound for a key that is not there. */
+  replace(key: string, by: Omit<SnapshotRow, "key" | "parent" | "kind">): void {
+    const { changes } = this.database
+      .query(
+        `UPDATE snapshots SET number = ?, size_bytes = ?, root_mode = ?, root_uid = ?, root_gid = ?
+         WHERE key = ?`,
+      )
+      .run(by.number, by.sizeBytes, by.mode, by.uid, by.gid, key);
+    if (changes === 0) throw new EngineError("notFound", `snapshot ${key} not found`);
+  }
+
   /**
    * As insert, without waiting for the disk: the row may be lost in a power cut, until the next durable transaction of
    * the same database makes it durable too (the log is sequential). For what a later record completes anyway.

@@ -5,8 +5,12 @@ import { createLogger } from "../../host/logger.ts";
 import { type Database, openDatabase } from "../../host/sqlite.ts";
 import { ImageStore } from "../image-store.ts";
 import { imageMigrations } from "../metadata/image-migrations.ts";
+import { PushedLayers, pushedLayerMigrations } from "../metadata/pushed-layers.ts";
+import { TagDocuments, tagDocumentMigrations } from "../metadata/tag-documents.ts";
 import { snapshotMigrations } from "../snapshots/snapshot-rows.ts";
 import { FlatUnpacker, plainKernel } from "./flat-unpacker.ts";
+
+const MIGRATIONS = [snapshotMigrations, imageMigrations, pushedLayerMigrations, tagDocumentMigrations];
 
 /** An image store in a temporary directory. `reopen` is what a restart after a crash sees. */
 export class TemporaryStore implements AsyncDisposable {
@@ -19,13 +23,21 @@ export class TemporaryStore implements AsyncDisposable {
 
   static async make(unpacker = new FlatUnpacker()): Promise<TemporaryStore> {
     const root = mkdtempSync(join(tmpdir(), "berth-store-"));
-    const database = openDatabase(join(root, "berth.db"), [snapshotMigrations, imageMigrations]);
+    const database = openDatabase(join(root, "berth.db"), MIGRATIONS);
     return new TemporaryStore(root, unpacker, database, await openStore(root, database, unpacker));
+  }
+
+  get pushedLayers(): PushedLayers {
+    return new PushedLayers(this.database);
+  }
+
+  get tagDocuments(): TagDocuments {
+    return new TagDocuments(this.database);
   }
 
   async reopen(): Promise<void> {
     this.database.close();
-    this.database = openDatabase(join(this.root, "berth.db"), [snapshotMigrations, imageMigrations]);
+    this.database = openDatabase(join(this.root, "berth.db"), MIGRATIONS);
     this.store = await openStore(this.root, this.database, this.unpacker);
     await this.store.layers.settled();
   }

@@ -28,7 +28,7 @@ export class StoreFixture implements AsyncDisposable {
     const database = openDatabase(join(root, "berth.db"), [snapshotMigrations, imageMigrations]);
     const kernelPath = join(NATIVE, "berth-kernel");
     const kernel = await startKernelHelper({ kernelPath, shimPath: join(NATIVE, "berth-shim") });
-    const unpacker = createLayerUnpacker({ kernelPath });
+    const unpacker = createLayerUnpacker({ kernelPath, spread: true });
     const logger = createLogger({
       level: "warn",
       format: "text",

@@ -1,6 +1,6 @@
 import type { HealthConfig } from "../../../api/container-config.ts";
 import { EngineError } from "../../../base/errors.ts";
-import { parseGoDuration } from "../go-duration.ts";
+import { parseGoDuration } from "../../../base/go-duration.ts";
 import { parseJsonWords } from "./json-words.ts";
 
 const MIN_DURATION_NS = 1e6;

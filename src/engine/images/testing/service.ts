@@ -4,6 +4,7 @@ import type { ImageStore } from "../../../store/image-store.ts";
 import { bodyOf } from "../../../store/testing/image-archives.ts";
 import { TemporaryStore } from "../../../store/testing/temporary-store.ts";
 import { ImagesService } from "../images-service.ts";
+import type { ImagesDependencies } from "../ports.ts";
 
 export interface SeenEvent {
   readonly action: string;
@@ -34,8 +35,13 @@ export class ServiceUnderTest implements AsyncDisposable {
   }
 
   private makeService(): ImagesService {
-    return new ImagesService({
+    return new ImagesService(this.dependencies);
+  }
+
+  get dependencies() {
+    return {
       store: this.temporary.store,
+      tagDocuments: this.temporary.tagDocuments,
       events: {
         publish: (_type, action, id, attributes) => void this.events.push({ action, id, attributes }),
       },
@@ -46,7 +52,7 @@ export class ServiceUnderTest implements AsyncDisposable {
       platform: { os: "linux", architecture: "amd64" },
       version: "0.0-test",
       now: () => this.now,
-    });
+    } satisfies ImagesDependencies;
   }
 
   load(

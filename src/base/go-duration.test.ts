@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parseGoDuration } from "./go-duration.ts";
+import { formatGoSeconds, parseGoDuration } from "./go-duration.ts";
 
 test.each<[string, number | undefined]>([
   ["0", 0],
@@ -24,3 +24,10 @@ test.each<[string, number | undefined]>([
 ])("%p", (text, expected) => {
   expect(parseGoDuration(text)).toBe(expected);
 });
+
+test.each([
+  [0, "0s"],
+  [59, "59s"],
+  [61, "1m1s"],
+  [3600, "1h0m0s"],
+] as const)("formatGoSeconds %d", (seconds, text) => expect(formatGoSeconds(seconds)).toBe(text));
