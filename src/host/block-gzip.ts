@@ -9,7 +9,7 @@ const BLOCK_BYTES = 1 << 20;
 /** Level 6 makes 4 % less of a system image and takes three times as long. */
 const LEVEL = 2;
 /** Blocks of one stream under way. The pool has a thread for each CPU; one block more keeps them busy. */
-const MAX_BLOCKS = 4;
+const MAX_BLOCKS = 3;
 /** Deflate, no name, no time, written on an unknown system. */
 const HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 /** A last block of no bytes (RFC 1951, 3.2.6): each of the others says that more will come. */
@@ -22,43 +22,60 @@ export const BLOCK_GZIP_ENCODER = `gzip:${LEVEL}:${BLOCK_BYTES}:${process.versio
 export async function* gzipBlocks(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const pieces: Promise<Uint8Array>[] = [];
+  const pieces: Piece[] = [];
+  // Megabytes that come and go are collected late: the same few are used again and again.
+  const spare: Uint8Array<ArrayBuffer>[] = [];
   let checksum = 0;
   let sizeBytes = 0;
+  const finish = async ({ buffer, deflated }: Piece) => {
+    const bytes = await deflated;
+    spare.push(buffer);
+    return bytes;
+  };
   yield HEADER;
   try {
-    for await (const block of blocksOf(source)) {
+    for await (const { buffer, length } of blocksOf(source, spare)) {
+      const block = buffer.subarray(0, length);
       checksum = crc32(block, checksum);
-      sizeBytes += block.length;
-      pieces.push(deflateBlock(block));
+      sizeBytes += length;
+      pieces.push({ buffer, deflated: deflateBlock(block) });
       const first = pieces.length < MAX_BLOCKS ? undefined : pieces.shift();
-      if (first !== undefined) yield await first;
+      if (first !== undefined) yield await finish(first);
     }
-    for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) yield await piece;
+    for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) yield await finish(piece);
   } finally {
     // A reader that leaves is not told of what happens to the blocks it did not wait for.
-    await Promise.allSettled(pieces);
+    await Promise.allSettled(pieces.map(({ deflated }) => deflated));
   }
   yield LAST_BLOCK;
   yield trailer(checksum, sizeBytes);
 }
 
-async function* blocksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  let block = new Uint8Array(BLOCK_BYTES);
-  let filled = 0;
+interface Piece {
+  readonly buffer: Uint8Array<ArrayBuffer>;
+  readonly deflated: Promise<Uint8Array>;
+}
+
+async function* blocksOf(
+  source: AsyncIterable<Uint8Array>,
+  spare: Uint8Array<ArrayBuffer>[],
+): AsyncGenerator<{ buffer: Uint8Array<ArrayBuffer>; length: number }, void, undefined> {
+  const take = () => spare.pop() ?? new Uint8Array(BLOCK_BYTES);
+  let buffer = take();
+  let length = 0;
   for await (const chunk of source) {
     for (let at = 0; at < chunk.length; ) {
-      const taken = chunk.subarray(at, at + BLOCK_BYTES - filled);
-      block.set(taken, filled);
-      filled += taken.length;
+      const taken = chunk.subarray(at, at + BLOCK_BYTES - length);
+      buffer.set(taken, length);
+      length += taken.length;
       at += taken.length;
-      if (filled < BLOCK_BYTES) continue;
-      yield block;
-      block = new Uint8Array(BLOCK_BYTES);
-      filled = 0;
+      if (length < BLOCK_BYTES) continue;
+      yield { buffer, length };
+      buffer = take();
+      length = 0;
     }
   }
-  if (filled > 0) yield block.subarray(0, filled);
+  if (length > 0) yield { buffer, length };
 }
 
 /** Ends on a byte's border (Z_SYNC_FLUSH), and not with a last block. */

@@ -63,6 +63,12 @@ test("debug is the level of the same name, whatever else is said", () => {
   expect(parseDaemonOptions(["-D", "--config-file", configFile("{}")]).logLevel).toBe("debug");
 });
 
+test("what a layer may unpack to", () => {
+  const file = configFile('{"max-layer-size": 3}');
+  const options = parseDaemonOptions(["--max-layer-files", "500", "--config-file", file]);
+  expect([options.maxLayerBytes, options.maxLayerFiles]).toEqual([3 << 20, 500]);
+});
+
 const refused: readonly (readonly [string, string[], string])[] = [
   ['{"nonsense": 1}', [], "don't match any configuration option: nonsense"],
   ['{"dns": []}', [], '"dns" is not available in berth yet'],
@@ -75,6 +81,7 @@ const refused: readonly (readonly [string, string[], string])[] = [
   ['{"registries": {"ghcr.io": {"mirrors": ["x"]}}}', [], "invalid mirror"],
   ['{"registries": {"https://ghcr.io": {}}}', [], "is not valid"],
   ['{"max-concurrent-downloads": -1}', [], "invalid max concurrent downloads: -1"],
+  ['{"max-layer-size": -1}', [], "invalid max layer size: -1"],
   ["{}", ["--max-download-attempts", "x"], "invalid max download attempts: x"],
   ['{"http-proxy": "http://x"}', [], "don't match any configuration option: http-proxy"],
   ['{"proxies": {"http-proxy": "socks5://x"}}', [], "invalid http-proxy"],

@@ -27,6 +27,9 @@ export interface DaemonOptions {
   /** Read again from this file while the daemon runs. */
   readonly configFile: string;
   readonly registries: RegistrySettings;
+  /** What one layer may unpack to; undefined: berth-kernel's own limits. */
+  readonly maxLayerBytes?: number | undefined;
+  readonly maxLayerFiles?: number | undefined;
 }
 
 const DEFAULT_CONFIG_FILE = "/etc/berth/daemon.json";
@@ -56,6 +59,9 @@ const KEYS = {
   "max-download-attempts": "count",
   /** Berth's own: seconds. */
   "transfer-stall-timeout": "count",
+  /** Berth's own: what one layer may unpack to, in MiB, and of how many files. */
+  "max-layer-size": "count",
+  "max-layer-files": "count",
 } as const;
 type Key = keyof typeof KEYS;
 
@@ -121,6 +127,8 @@ export function parseDaemonOptions(
     "max-concurrent-uploads": countFlag(values, "max-concurrent-uploads"),
     "max-download-attempts": countFlag(values, "max-download-attempts"),
     "transfer-stall-timeout": countFlag(values, "transfer-stall-timeout"),
+    "max-layer-size": countFlag(values, "max-layer-size"),
+    "max-layer-files": countFlag(values, "max-layer-files"),
   };
   const file = readConfigFile(values["config-file"]);
   refuseDoubles(flags, file);
@@ -137,6 +145,8 @@ export function parseDaemonOptions(
     logFormat: oneOf("log-format", text("log-format", "text"), ["text", "json"]),
     configFile: values["config-file"] ?? DEFAULT_CONFIG_FILE,
     registries: registrySettingsOf(given, environment),
+    maxLayerBytes: layerLimit(given, "max-layer-size", 1 << 20),
+    maxLayerFiles: layerLimit(given, "max-layer-files", 1),
     storageDriver:
       typeof given["storage-driver"] === "string" ? parseStorageDriver(given["storage-driver"]) : undefined,
   };
@@ -166,6 +176,8 @@ function parseFlags(args: readonly string[]) {
         "max-concurrent-uploads": { type: "string" },
         "max-download-attempts": { type: "string" },
         "transfer-stall-timeout": { type: "string" },
+        "max-layer-size": { type: "string" },
+        "max-layer-files": { type: "string" },
         "storage-driver": { type: "string", short: "s" },
       },
     });
@@ -180,6 +192,14 @@ function countFlag(values: Readonly<Record<string, unknown>>, key: Key): number 
   if (typeof text !== "string" || text === "0") return undefined;
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
   throw new EngineError("invalid", `invalid ${key.replaceAll("-", " ")}: ${text}`);
+}
+
+/** 0 stands for the default, as for Docker's counts. */
+function layerLimit(given: Given, key: Key, unit: number): number | undefined {
+  const value = given[key] ?? 0;
+  if (typeof value !== "number" || value < 0)
+    throw new EngineError("invalid", `invalid ${key.replaceAll("-", " ")}: ${String(value)}`);
+  return value === 0 ? undefined : value * unit;
 }
 
 /** A file that was named must exist; the default one may be absent. */

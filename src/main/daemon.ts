@@ -90,7 +90,12 @@ async function start(
   daemon.adopt(database, (open: Database) => open.close());
   keepRoom(database, logger);
   const commits = daemon.adopt(await CommitLog.open(databasePath), (open) => open.close());
-  const unpacker = createLayerUnpacker({ kernelPath: programs.kernel, spread: true });
+  const unpacker = createLayerUnpacker({
+    kernelPath: programs.kernel,
+    spread: true,
+    ...(options.maxLayerBytes === undefined ? {} : { mostBytes: options.maxLayerBytes }),
+    ...(options.maxLayerFiles === undefined ? {} : { mostEntries: options.maxLayerFiles }),
+  });
   const trees = createTrees(programs.kernel);
   const driver = chooseStorageDriver(database, options.storageDriver);
   const { dataRoot, execRoot } = options;

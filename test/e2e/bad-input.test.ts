@@ -71,7 +71,6 @@ describe("requests", () => {
       501,
       /restart/,
     ],
-    ["a pull", () => post("/images/create?fromImage=debian"), 501, /pull|registr/],
     ["a client from the past", () => daemon.api("GET", "/v1.12/info"), 400, /client version 1.12 is too old/],
     [
       "a client from the future",

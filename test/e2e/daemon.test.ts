@@ -222,7 +222,7 @@ describe("files", () => {
 
   const broken: readonly (readonly [string, string, readonly string[], string])[] = [
     ["an unknown key", '{"nonsense": 1}', [], "don't match any configuration option: nonsense"],
-    ["one that is not there yet", '{"registry-mirrors": []}', [], '"registry-mirrors" is not available'],
+    ["one that is not there yet", '{"tlsverify": true}', [], '"tlsverify" is not available'],
     ["no JSON", "{", [], "unable to configure the daemon with file"],
     [
       "what a flag says too",

@@ -12,7 +12,7 @@ let registry: TestRegistry;
 let name: string;
 beforeAll(async () => {
   registry = await TestRegistry.start();
-  await publish(scratch, registry, await busyboxImage(scratch, ["hello"]), "scrubbed:1");
+  await publish(scratch, registry, await busyboxImage(scratch, ["hello", "again"]), "scrubbed:1");
   name = `${registry.host}/scrubbed:1`;
   await daemon.mustDocker("pull", "-q", name);
 }, 60_000);
@@ -29,10 +29,11 @@ async function scrub(query = ""): Promise<ScrubFinding[]> {
 }
 
 const blobs = () => join(daemon.root, "d/content/blobs/sha256");
+/** Without the first, whose files another image of this daemon can have too: a layer that is known is not fetched. */
 const pulledLayers = async () => {
   const { body } = await registry.manifest("scrubbed", "1");
   const { layers } = JSON.parse(body) as { layers: { digest: string }[] };
-  return layers.map(({ digest }) => digest.slice("sha256:".length));
+  return layers.slice(1).map(({ digest }) => digest.slice("sha256:".length));
 };
 
 test("damaged and missing blobs come back from the registry that they came from", async () => {

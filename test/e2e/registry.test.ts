@@ -51,7 +51,7 @@ describe("docker pull", () => {
     registry.requests();
     expect((await docker("pull", name("team/app:1"))).stdout).toContain("Status: Image is up to date for");
     const asked = registry.requests().filter(({ path }) => path !== "/v2/");
-    expect(asked.map(({ path }) => path)).toEqual(["/v2/team/app/manifests/1"]);
+    expect(asked.map(({ method, path }) => `${method} ${path}`)).toEqual(["HEAD /v2/team/app/manifests/1"]);
   });
 
   test("--quiet says the name only", async () => {

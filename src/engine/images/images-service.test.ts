@@ -134,7 +134,7 @@ describe("list", () => {
     [{ nonsense: ["1"] }, "invalid", "invalid filter 'nonsense'"],
     [{ dangling: ["maybe"] }, "invalid", "invalid filter 'dangling=[maybe]'"],
     [{ before: ["nope"] }, "notFound", "No such image: nope:latest"],
-    [{ until: ["soon"] }, "invalid", 'failed to parse "soon"'],
+    [{ until: ["soon"] }, "invalid", 'failed to parse value as time or duration: "soon"'],
     [{ reference: ["["] }, "invalid", "syntax error in pattern"],
   ])("refuses %j", async (filters, kind, message) => {
     await using context = await loaded();

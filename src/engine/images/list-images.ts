@@ -32,8 +32,8 @@ export function listImages(store: ImageStore, options: ListImagesOptions, now: D
     .map((image) => ({
       Id: image.id,
       ParentId: store.images.parentOf(image.id) ?? "",
-      RepoTags: tagsShown(image, options.filters),
-      RepoDigests: [...image.digests],
+      RepoTags: namesShown(image.tags, options.filters),
+      RepoDigests: namesShown(image.digests, options.filters),
       Created: Math.floor(createdMs(image) / 1000),
       Size: image.sizeBytes,
       SharedSize: uses === undefined ? -1 : sharedSize(store, image, uses),
@@ -59,10 +59,10 @@ function sharedSize(store: ImageStore, image: StoredImage, uses: ReadonlyMap<str
 }
 
 /** With a reference filter only the names that match it are shown. */
-function tagsShown(image: StoredImage, filters: Filters): string[] {
+function namesShown(names: readonly string[], filters: Filters): string[] {
   const patterns = filters.get("reference");
-  if (patterns === undefined || patterns.length === 0) return [...image.tags];
-  return image.tags.filter((tag) => matchesAny(patterns, tag));
+  if (patterns === undefined || patterns.length === 0) return [...names];
+  return names.filter((name) => matchesAny(patterns, name));
 }
 
 function matchesAny(patterns: readonly string[], name: string): boolean {
@@ -118,6 +118,7 @@ function parseTime(text: string, now: Date): number {
   if (duration !== undefined) return now.getTime() - duration / 1e6;
   if (/^[0-9]{1,12}(?:\.[0-9]{1,9})?$/.test(text)) return Number(text) * 1000;
   const time = /^[0-9]{4}-[0-9]{2}-[0-9]{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw new EngineError("invalid", `failed to parse "${text}" as a time or duration`);
+  if (Number.isNaN(time))
+    throw new EngineError("invalid", `failed to parse value as time or duration: ${JSON.stringify(text)}`);
   return time;
 }

@@ -54,7 +54,7 @@ describe("pull of a tag", () => {
     ]);
   });
 
-  test("again asks only for the manifest", async () => {
+  test("again asks only for the digest", async () => {
     await using context = await RegistryUnderTest.open();
     const { digest } = context.registry.addImage("team/app", image, "1");
     await context.pull(REPOSITORY, "1");
@@ -64,7 +64,7 @@ describe("pull of a tag", () => {
       `Digest: ${digest}`,
       `Status: Image is up to date for ${REPOSITORY}:1`,
     ]);
-    expect(context.registry.requests).toEqual(["manifest team/app:1"]);
+    expect(context.registry.requests).toEqual(["find manifest team/app:1"]);
   });
 
   test("a layer that is here already is not downloaded", async () => {

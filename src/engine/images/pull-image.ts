@@ -1,3 +1,4 @@
+import { MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
 import { type Platform, parsePlatform } from "../../oci/platform.ts";
 import type { ImageName } from "../../oci/reference.ts";
 import { familiarRepository, familiarString, repositoryOf } from "../../oci/reference.ts";
@@ -74,7 +75,7 @@ class ImagePull {
   async run(name: ImageName): Promise<boolean> {
     const { store, registry } = this.dependencies;
     using held = store.content.hold();
-    const top = await this.topDocument(name);
+    const top = await this.topDocument(name, (digest) => held.add(digest));
     const place = name.digest === undefined ? (name.tag ?? "") : familiarString(name);
     this.push({ status: `Pulling from ${name.path}`, id: place });
     const source: RemoteSource = {
@@ -92,12 +93,33 @@ class ImagePull {
     return isNewer;
   }
 
-  private async topDocument(name: ImageName): Promise<RemoteManifest> {
+  /** Where the tag is known, its document is probably here: then only its digest is asked for. */
+  private async topDocument(name: ImageName, hold: (digest: string) => void): Promise<RemoteManifest> {
+    const { registry } = this.dependencies;
     try {
-      return await this.dependencies.registry.manifest(name, name.digest ?? name.tag ?? "", this.call);
+      return (
+        (await this.knownDocument(name, hold)) ??
+        (await registry.manifest(name, name.digest ?? name.tag ?? "", this.call))
+      );
     } catch (thrown) {
       throw pullError(thrown);
     }
+  }
+
+  private async knownDocument(
+    name: ImageName,
+    hold: (digest: string) => void,
+  ): Promise<RemoteManifest | undefined> {
+    const { registry, store } = this.dependencies;
+    const known = findByName(this.dependencies, name);
+    if (known === undefined || name.digest !== undefined) return undefined;
+    const found = await registry.findManifest(name, name.tag ?? "", this.call);
+    if (found === undefined) return undefined;
+    hold(found.digest);
+    // Only of the image that the tag stands for: a registry that knows no more than a digest gets nothing else named after it.
+    const isIts = store.images.blobsOf(known.id).some(({ digest }) => digest === found.digest);
+    if (!isIts || !(await store.content.has(found.digest))) return undefined;
+    return { ...found, bytes: await store.content.read(found.digest, MAX_MANIFEST_BYTES) };
   }
 
   private async bring(source: RemoteSource, image: RemoteImage, name: ImageName): Promise<void> {

@@ -3,6 +3,7 @@ import { Authorizer } from "./authorizer.ts";
 import { REAL_WAITING, type Waiting } from "./backoff.ts";
 import { findBlob, openBlob } from "./blobs.ts";
 import { Contacts } from "./contacts.ts";
+import { findManifest } from "./find-manifest.ts";
 import { fetchTransport, type HttpTransport } from "./http-transport.ts";
 import { login } from "./login.ts";
 import { readManifest, writeManifest } from "./manifests.ts";
@@ -47,6 +48,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
   const parts = { requests, sources, downloads, uploads, tokens, waiting, logger };
   return {
     manifest: (name, reference, call) => readManifest(parts, name, reference, call),
+    findManifest: (name, tag, call) => findManifest(parts, name, tag, call),
     openBlob: (name, digest, offsetBytes, call) => openBlob(parts, name, digest, offsetBytes, call),
     findBlob: (name, digest, call) => findBlob(parts, name, digest, call),
     pushBlob: (name, blob, call) => pushBlob(parts, name, blob, call),

@@ -18,7 +18,7 @@ const SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1";
  * Registries convert, or refuse in words of their own, when what they have is not in this list: schema 1 is in it so that the
  * refusal can name the reason.
  */
-const ACCEPT = [
+export const MANIFEST_TYPES = [
   MediaType.ociIndex,
   MediaType.dockerList,
   MediaType.ociManifest,
@@ -60,7 +60,7 @@ async function readFrom(
     {
       method: "GET",
       target: `/v2/${name.path}/manifests/${reference}`,
-      headers: { Accept: ACCEPT },
+      headers: { Accept: MANIFEST_TYPES },
       scopes: [repositoryScope(name.path, "pull")],
     },
     call,

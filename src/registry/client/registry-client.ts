@@ -23,6 +23,9 @@ export interface RemoteManifest {
   readonly digest: string;
 }
 
+/** What a tag stands for, without its bytes. */
+export type FoundManifest = Pick<RemoteManifest, "mediaType" | "digest">;
+
 /** A download under way. Ending the iteration early closes the connection. */
 export interface RemoteBlob {
   /** Where `body` begins: what was asked for, or 0 when the registry does not know ranges. */
@@ -67,6 +70,8 @@ export interface SearchResult {
 export interface RegistryClient {
   /** `reference`: a tag or a digest. At most MAX_MANIFEST_BYTES. */
   manifest(name: ImageName, reference: string, call: RegistryCall): Promise<RemoteManifest>;
+  /** By HEAD, which Docker Hub does not count as a pull. Undefined when the registry does not say: then `manifest` does. */
+  findManifest(name: ImageName, tag: string, call: RegistryCall): Promise<FoundManifest | undefined>;
   openBlob(name: ImageName, digest: string, offsetBytes: number, call: RegistryCall): Promise<RemoteBlob>;
   /** Its size, from the registry itself; undefined when it is not there. */
   findBlob(name: ImageName, digest: string, call: RegistryCall): Promise<number | undefined>;

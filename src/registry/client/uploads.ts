@@ -118,6 +118,8 @@ async function wasStored(
 /** A broken connection, an overloaded registry, a token that ran out, or an upload that the registry lost track of. */
 function isPassing({ kind, details }: EngineError): boolean {
   if (kind === "unavailable") return details.settled !== true || details.code === "ECONNREFUSED";
-  if (kind === "exhausted" || kind === "unauthenticated") return true;
+  if (kind === "exhausted") return true;
+  // Where there is no password to begin with, none will come.
+  if (kind === "unauthenticated") return details.status === 401;
   return details.status === 416 || (details.status === 404 && details.code === "BLOB_UPLOAD_UNKNOWN");
 }

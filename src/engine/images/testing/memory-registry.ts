@@ -6,6 +6,7 @@ import { MediaType } from "../../../oci/manifest.ts";
 import type { ImageName } from "../../../oci/reference.ts";
 import type {
   BlobToPush,
+  FoundManifest,
   PushedBlob,
   RegistryCall,
   RegistryClient,
@@ -84,6 +85,12 @@ export class MemoryRegistry implements RegistryClient {
     if (found === undefined)
       throw new EngineError("notFound", `manifest for ${name.domain}/${name.path}:${reference} not found`);
     return found;
+  }
+
+  async findManifest(name: ImageName, tag: string, call: RegistryCall): Promise<FoundManifest | undefined> {
+    this.#called(`find manifest ${name.path}:${tag}`, call);
+    const { manifests, tags } = this.repository(name.path);
+    return manifests.get(tags.get(tag) ?? "");
   }
 
   async openBlob(
