@@ -52,11 +52,17 @@ SOURCES := $(shell find src -name '*.ts' -not -name '*.test.ts')
 dist/berth: Makefile node_modules/.package-lock.json $(NATIVE) $(SOURCES)
 	# Without the autoloads: a program that root runs anywhere must not read the settings of the directory it is run in.
 	# Split: a command line loads none of the daemon's code.
-	$(BUN) build --compile --bytecode --minify --splitting --format=esm src/main/cli.ts --outfile $@ \
+	# Written again in large pieces, as a package manager would: the page cache then holds it in large folios, which the kernel
+	# maps with fewer faults. That is a quarter of the time that a command takes to start.
+	$(BUN) build --compile --bytecode --minify --splitting --format=esm src/main/cli.ts --outfile $@.built \
 	  --no-compile-autoload-bunfig --no-compile-autoload-dotenv \
 	  --define BERTH_VERSION='"$(VERSION)"' --define BERTH_COMMIT='"$(COMMIT)"' \
 	  --define BERTH_BUILD_TIME='"'$$(date -u +%Y-%m-%dT%H:%M:%SZ)'"' >/dev/null
 	@rm -f .*.bun-build
+	@dd if=$@.built of=$@.whole bs=4M status=none
+	@chmod 755 $@.whole
+	@rm -f $@.built
+	@mv $@.whole $@
 
 format: toolchain
 	node_modules/.bin/biome check --write .
