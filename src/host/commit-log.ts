@@ -12,6 +12,7 @@ export class CommitLog {
   /** Begins when the one under way has ended; whoever comes meanwhile shares it. */
   #next: Promise<void> | undefined;
   #current: Promise<void> = Promise.resolve();
+  #underWay = false;
 
   private constructor(log: FileHandle) {
     this.#log = log;
@@ -24,15 +25,24 @@ export class CommitLog {
 
   /** Resolves when every commit before this call is on the disk. Rejects with the disk's error. */
   synced(): Promise<void> {
+    // At once, so that the disk works while the caller goes on.
+    if (!this.#underWay) return this.#begin();
     // A sync under way may have begun before the caller's commit: only the next one counts.
     this.#next ??= this.#current
       .catch(() => undefined)
       .then(() => {
         this.#next = undefined;
-        this.#current = this.#log.datasync();
-        return this.#current;
+        return this.#begin();
       });
     return this.#next;
+  }
+
+  #begin(): Promise<void> {
+    this.#underWay = true;
+    this.#current = this.#log.datasync().finally(() => {
+      this.#underWay = false;
+    });
+    return this.#current;
   }
 
   async close(): Promise<void> {

@@ -16,7 +16,7 @@ import { CgroupsV1 } from "./cgroups/v1.ts";
 import { CgroupsV2 } from "./cgroups/v2.ts";
 import type { ContainerProcess, ContainerRuntime, LaunchSpec, MachineFacts } from "./container-runtime.ts";
 import { mountPointOf, readMounts } from "./machine-facts.ts";
-import { launchPlan, type PreparedLinux, preparePlan } from "./plan/launch-plan.ts";
+import { launchPlan, type PreparedLinux, preparationKey, preparePlan } from "./plan/launch-plan.ts";
 import {
   createRunDirectory,
   listRunDirectories,
@@ -52,7 +52,6 @@ function plainLinux(id: ContainerId, machine: MachineFacts): PreparedLinux {
   };
 }
 
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 const nowNs = (): bigint => BigInt(Date.now()) * 1_000_000n;
 
 /**
@@ -149,13 +148,9 @@ export class ShimRuntime implements ContainerRuntime {
   async #takeSlot(id: ContainerId, linux: PreparedLinux): Promise<WarmSlot | undefined> {
     const slot = await this.#pool.take(id);
     if (slot === undefined) return undefined;
-    if (sameBytes(slot.plan, this.#planToPrepare(id, linux))) return slot;
+    if (slot.key === preparationKey(linux)) return slot;
     await this.#pool.leave(slot);
     return undefined;
-  }
-
-  #planToPrepare(id: ContainerId, linux: PreparedLinux): Uint8Array {
-    return encodePlan(preparePlan(linux, this.#cgroups, this.#directory(id)));
   }
 
   /** A container that is started again may have left something of its last run. */
@@ -166,7 +161,7 @@ export class ShimRuntime implements ContainerRuntime {
 
   async #prepare(id: ContainerId, linux: PreparedLinux): Promise<WarmSlot> {
     const directory = this.#directory(id);
-    const plan = this.#planToPrepare(id, linux);
+    const plan = encodePlan(preparePlan(linux, this.#cgroups, directory));
     const { cgroupsPath, resources } = linux;
     const cgroupDirectories = this.#cgroups.directories(cgroupsPath, resources);
     let session: ShimSession | undefined;
@@ -175,7 +170,7 @@ export class ShimRuntime implements ContainerRuntime {
       createRunDirectory(directory, { cgroupsPath, cgroupDirectories });
       session = await this.#kernel.spawnShim(directory, shortId(id));
       const { pid } = await session.prepare(plan);
-      return { id, session, pid, plan };
+      return { id, session, pid, key: preparationKey(linux) };
     } catch (error) {
       // Without a session there can be a shim all the same: berth-kernel may have died with the answer.
       const removed = session === undefined ? this.#removeRemains(directory) : this.#discard(id, session);

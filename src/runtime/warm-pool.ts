@@ -7,8 +7,8 @@ export interface WarmSlot {
   readonly id: ContainerId;
   readonly session: ShimSession;
   readonly pid: number;
-  /** The PREPARE plan that it was made with. */
-  readonly plan: Uint8Array;
+  /** Of the configuration that it was prepared for: `preparationKey`. */
+  readonly key: string;
 }
 
 export interface WarmPoolOptions {

@@ -9,7 +9,7 @@ import type { ExecSpec, LaunchSpec, MachineFacts, SpecInput } from "../container
 import { buildRuntimeConfig } from "../spec/build-runtime-config.ts";
 import { specInput, TEST_ID, V1_MACHINE, V2_MACHINE } from "../spec/spec-fixture.ts";
 import { execPlan } from "./exec-plan.ts";
-import { launchPlan, preparePlan } from "./launch-plan.ts";
+import { launchPlan, preparationKey, preparePlan } from "./launch-plan.ts";
 import { overlayOperations } from "./overlay.ts";
 
 const OCTAL = new Set(["MKDIR", "DEVICE", "UMASK"]);
@@ -211,4 +211,27 @@ describe("overlayOperations", () => {
       "30 layers",
     );
   });
+});
+
+test("two configurations have the same PREPARE plan exactly when they have the same key", () => {
+  const inputs: Partial<SpecInput>[] = [
+    {},
+    { hostConfig: { Memory: 64 << 20, PidsLimit: 5, Privileged: true } },
+    { hostConfig: { CpusetCpus: "0" } },
+    { hostConfig: { CpusetMems: "0" } },
+    { hostConfig: { CgroupParent: "/other" } },
+    { hostConfig: { NetworkMode: "host" } },
+    { hostConfig: { UsernsMode: "host" } },
+    { hostConfig: { PidMode: "host", IpcMode: "host", UTSMode: "host", CgroupnsMode: "host" } },
+  ];
+  for (const machine of [V1_MACHINE, V2_MACHINE]) {
+    const all = inputs.map((input) => buildRuntimeConfig(specInput(input), machine).linux);
+    const planOf = (linux: (typeof all)[number]) => text(preparePlan(linux, cgroupsOf(machine), RUN));
+    for (const one of all)
+      for (const other of all) {
+        // On v2 a cpuset needs nothing beforehand: another key for the same plan only costs a cold start.
+        const sameKey = preparationKey(one) === preparationKey(other);
+        if (sameKey || machine.cgroups.version === 1) expect(planOf(one) === planOf(other)).toBe(sameKey);
+      }
+  }
 });

@@ -61,6 +61,13 @@ export function preparePlan(linux: PreparedLinux, cgroups: Cgroups, runDirectory
   ];
 }
 
+/** All of a configuration that a PREPARE plan depends on: two with the same key have the same plan. Cheaper than the plan. */
+export function preparationKey(linux: PreparedLinux): string {
+  const { namespaces, cgroupsPath, resources, uidMappings = [], gidMappings = [] } = linux;
+  const { cpus, mems } = resources.cpu ?? {};
+  return JSON.stringify([namespaces, cgroupsPath, cpus, mems, uidMappings, gidMappings]);
+}
+
 const NEEDED_FOR_MOUNTS = ["mount", "pid", "network", "ipc"] as const;
 
 /**
