@@ -105,13 +105,14 @@ export class ShimRuntime implements ContainerRuntime {
       throw new EngineError("conflict", `container ${shortId(id)} has a process already`);
     }
     this.#starting.add(id);
+    this.#pool.startBegins();
     try {
       // Started again: its last run is over, but not forgotten yet.
       if (known !== undefined || this.#forgetting.has(id)) await this.forget(id);
       return await this.#start(spec, beforeProgram);
     } finally {
       this.#starting.delete(id);
-      this.#pool.refillSoon();
+      this.#pool.startEnds();
     }
   }
 

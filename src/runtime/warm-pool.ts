@@ -45,6 +45,8 @@ export class WarmPool {
   #making: ContainerId | undefined;
   #filling: Promise<void> | undefined;
   #refill: ReturnType<typeof setTimeout> | undefined;
+  /** Starts under way. */
+  #starts = 0;
   #closed = false;
 
   constructor(options: WarmPoolOptions) {
@@ -73,8 +75,14 @@ export class WarmPool {
     return reservation.slot;
   }
 
-  /** A start is over: now is a good time to make what it has used up. */
-  refillSoon(): void {
+  /** Until `startEnds` nothing is made: in a burst every container that is asked for comes before those that are not. */
+  startBegins(): void {
+    this.#starts += 1;
+  }
+
+  /** A start is over: after the last one is a good time to make what they have used up. */
+  startEnds(): void {
+    this.#starts -= 1;
     this.#schedule(REFILL_DELAY_MS);
   }
 
@@ -126,6 +134,7 @@ export class WarmPool {
     clearTimeout(this.#refill);
     if (this.#closed || this.#idle.length >= this.#options.size) return;
     this.#refill = setTimeout(() => {
+      if (this.#starts > 0) return;
       this.#filling ??= this.#fill().finally(() => {
         this.#filling = undefined;
       });
@@ -135,7 +144,7 @@ export class WarmPool {
 
   /** One after the other: the pool must not take the machine from what was asked for. */
   async #fill(): Promise<void> {
-    while (!this.#closed && this.#idle.length < this.#options.size) {
+    while (!this.#closed && this.#starts === 0 && this.#idle.length < this.#options.size) {
       const id = newContainerId();
       this.#making = id;
       try {
