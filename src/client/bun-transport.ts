@@ -14,6 +14,8 @@ const END_OF_HEAD = "\r\n\r\n";
  * on `Bun.connect` for all of it was tried: half a millisecond slower, since fetch comes compiled.
  */
 export class BunTransport implements Transport {
+  #expected: Promise<BunSocket | undefined> | undefined;
+
   constructor(private readonly address: DaemonAddress) {}
 
   async request(request: TransportRequest): Promise<TransportResponse> {
@@ -44,10 +46,23 @@ export class BunTransport implements Transport {
     }
   }
 
-  async hijack(path: string, body: string): Promise<HijackedStream | TransportResponse> {
-    const socket = await BunSocket.connect(this.address).catch((error) => {
+  expectHijack(): void {
+    // A failure shows when the connection is needed.
+    this.#expected ??= BunSocket.connect(this.address).catch(() => undefined);
+  }
+
+  async #connect(): Promise<BunSocket> {
+    const expected = await this.#expected;
+    this.#expected = undefined;
+    // The daemon closes what says nothing for a while: the container's image may have been pulled meanwhile.
+    if (expected !== undefined && !expected.closed) return expected;
+    return await BunSocket.connect(this.address).catch((error) => {
       throw this.#unreachable(error);
     });
+  }
+
+  async hijack(path: string, body: string): Promise<HijackedStream | TransportResponse> {
+    const socket = await this.#connect();
     const head = requestHead("POST", path, this.#host, {
       Connection: "Upgrade",
       Upgrade: "tcp",

@@ -105,6 +105,7 @@ describe("calls", () => {
         const body = new Blob([text]).stream();
         return { status, headers: new Map<string, string>(), body, text: async () => text };
       },
+      expectHijack: () => {},
       hijack: () => Promise.reject(new Error("no stream was to be taken over")),
     });
     return { client, requests };

@@ -71,6 +71,11 @@ export type InspectableType =
 export class EngineClient {
   constructor(private readonly transport: Transport) {}
 
+  /** For a caller who will attach to what it is about to create. */
+  expectAttach(): void {
+    this.transport.expectHijack();
+  }
+
   // Containers
   createContainer(
     request: ContainerCreateRequest,

@@ -37,6 +37,8 @@ export interface HijackedStream {
 export interface Transport {
   /** Throws unavailable with Docker's sentence when no daemon listens. */
   request(request: TransportRequest): Promise<TransportResponse>;
+  /** A hijack follows soon: its connection may be made meanwhile. */
+  expectHijack(): void;
   /** A POST that becomes a stream. An answer other than 101 or 200 is thrown as `request`'s would be by the client. */
   hijack(path: string, body: string): Promise<HijackedStream | TransportResponse>;
 }

@@ -42,6 +42,7 @@ export const exec = defineCommand({
     const size = tty ? context.terminal.size() : undefined;
     const ConsoleSize: [number, number] | undefined =
       size === undefined ? undefined : [size.rows, size.columns];
+    if (attached) client.expectAttach();
     const { Id: id } = await client.createExec(name, {
       AttachStdin: stdin,
       AttachStdout: attached,

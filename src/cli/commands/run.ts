@@ -65,6 +65,7 @@ async function runAttached(
   const { client } = context;
   const tty = flags.tty === true;
   requireTerminal(context, attached.stdin, tty);
+  client.expectAttach();
   const { id } = await createContainer(context, flags, positionals, {});
   using _signals =
     flags["sig-proxy"] === false

@@ -54,6 +54,7 @@ export async function runScripted(argv: readonly string[], script: Script = {}):
         );
         return responseOf(answers[`${request.method} ${path}`] ?? { status: 404, message: "page not found" });
       },
+      expectHijack: () => {},
       hijack: () => Promise.reject(new Error("nothing is hijacked here")),
     }),
     out: write,
