@@ -33,7 +33,7 @@ export interface ArchivedImageSource {
   readonly documents: readonly ImageBlob[];
 }
 
-const MAX_IMAGES = 256;
+const MAX_IMAGES = 4096;
 const MAX_INDEX_DEPTH = 4;
 /** The whole name as containerd writes it; OCI's own annotation may be no more than a tag. */
 const NAME_ANNOTATIONS = ["io.containerd.image.name", "org.opencontainers.image.ref.name"];
