@@ -124,6 +124,7 @@ export async function createEngine(
         },
       }),
       system: createSystem({
+        registrySettings: () => parts.registryHosts.settings,
         build: BUILD_INFO,
         daemonId: await readOrMakeDaemonId(join(dataRoot, "engine-id")),
         dataRoot,

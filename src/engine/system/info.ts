@@ -3,6 +3,7 @@ import type { InfoView } from "../../api/system-views.ts";
 import type { ContainerState } from "../containers/container-record.ts";
 import type { HostFacts } from "../containers/create/host-facts.ts";
 import type { HostDescription } from "./host-description.ts";
+import type { RegistryInfo } from "./registry-info.ts";
 
 /** What the engine knows of itself. */
 export interface EngineState {
@@ -12,6 +13,7 @@ export interface EngineState {
   readonly storageDriver: string;
   readonly storageStatus: [string, string][] | null;
   readonly imageCount: number;
+  readonly registries: RegistryInfo;
   readonly containerStates: readonly ContainerState[];
   readonly eventListeners: number;
   readonly debug: boolean;
@@ -47,14 +49,11 @@ export function infoView(engine: EngineState, facts: HostFacts, host: HostDescri
     OSType: "linux",
     Architecture: machineName(facts.architecture),
     IndexServerAddress: "https://index.docker.io/v1/",
-    RegistryConfig: REGISTRY_CONFIG,
+    ...engine.registries,
     NCPU: facts.cpuCount,
     MemTotal: host.memoryBytes,
     GenericResources: null,
     DockerRootDir: engine.dataRoot,
-    HttpProxy: "",
-    HttpsProxy: "",
-    NoProxy: "",
     Name: host.name,
     Labels: [],
     ExperimentalBuild: false,
@@ -123,14 +122,6 @@ function warnings(facts: HostFacts): string[] {
   ];
   return lacking.filter(([supported]) => !supported).map(([, warning]) => `WARNING: ${warning}`);
 }
-
-const REGISTRY_CONFIG = {
-  AllowNondistributableArtifactsCIDRs: null,
-  AllowNondistributableArtifactsHostnames: null,
-  InsecureRegistryCIDRs: [],
-  IndexConfigs: { "docker.io": { Name: "docker.io", Mirrors: [], Secure: true, Official: true } },
-  Mirrors: [],
-};
 
 const NO_SWARM = {
   NodeID: "",

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, release, tmpdir } from "node:os";
 import { join } from "node:path";
+import { DEFAULT_REGISTRY_SETTINGS } from "../../registry/client/registry-settings.ts";
 import type { HostFacts } from "../containers/create/host-facts.ts";
 import {
   containerRecord,
@@ -59,6 +60,7 @@ function system(facts: HostFacts = FACTS, events = new EventBus()) {
     images: { count: () => 3 },
     snapshots: { driver: "overlay" },
     events,
+    registrySettings: () => DEFAULT_REGISTRY_SETTINGS,
     hostRoot: root,
   });
 }

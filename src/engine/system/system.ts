@@ -1,9 +1,11 @@
 import { release } from "node:os";
+import type { RegistrySettings } from "../../registry/client/registry-settings.ts";
 import type { HostFacts } from "../containers/create/host-facts.ts";
 import type { ContainerDirectory } from "../containers/live-container.ts";
 import type { EventBus } from "../events/event-bus.ts";
 import { describeHost } from "./host-description.ts";
 import { infoView } from "./info.ts";
+import { registryInfo } from "./registry-info.ts";
 import { storageStatus } from "./storage-status.ts";
 import type { SystemBackend } from "./system-use-cases.ts";
 import { type BuildInfo, versionView } from "./version.ts";
@@ -18,6 +20,8 @@ export interface SystemDependencies {
   readonly images: { count(): number };
   readonly snapshots: { readonly driver: string };
   readonly events: EventBus;
+  /** Of this moment: the configuration can be read again. */
+  readonly registrySettings: () => RegistrySettings;
   /** Where `etc` and `proc` are; `/` but in tests. */
   readonly hostRoot?: string;
 }
@@ -37,6 +41,7 @@ export function createSystem(deps: SystemDependencies): SystemBackend {
           storageDriver: driver,
           storageStatus: await storageStatus(driver, host.backingFilesystem, deps.hostRoot),
           imageCount: deps.images.count(),
+          registries: registryInfo(deps.registrySettings()),
           containerStates: deps.directory.all().map(({ record }) => record.state),
           eventListeners: deps.events.subscriberCount,
           debug: deps.debug,
