@@ -2,7 +2,7 @@
  * A container's directory on the exec root: its shim's socket, its exit record, the place of its root. The exec root is on a
  * tmpfs, which never waits for a disk: a call takes some microseconds, a hop through the thread pool sixty.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BugError } from "../base/errors.ts";
 import type { ContainerId } from "../base/ids.ts";
@@ -46,6 +46,21 @@ export function readOwner(directory: string): RunOwner | undefined {
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
+  }
+}
+
+/**
+ * Removes the directory, also one that is not there. Entry by entry: a shim that ends takes its socket away at the same moment,
+ * and the runtime's recursive removal leaves the directory, without a word, when an entry is gone before it (Bun 1.4).
+ * A handful of entries; what the container mounted on its root was never in this mount namespace.
+ */
+export function removeRunDirectory(directory: string): void {
+  try {
+    for (const name of readdirSync(directory))
+      rmSync(join(directory, name), { recursive: true, force: true });
+    rmdirSync(directory);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, isKind } from "../base/errors.ts";
 import { type ContainerId, newContainerId, shortId } from "../base/ids.ts";
@@ -22,6 +22,7 @@ import {
   listRunDirectories,
   readExitRecord,
   readOwner,
+  removeRunDirectory,
   runDirectoryName,
 } from "./run-directory.ts";
 import { ShimContainer } from "./shim-container.ts";
@@ -305,8 +306,7 @@ export class ShimRuntime implements ContainerRuntime {
     const owner = readOwner(directory);
     const left = (owner?.cgroupDirectories ?? []).filter((cgroup) => existsSync(cgroup));
     for (const cgroup of left) await removeLeftCgroup(cgroup);
-    // A handful of entries on a tmpfs; what the container mounted on its root was never in this mount namespace.
-    rmSync(directory, { recursive: true, force: true });
+    removeRunDirectory(directory);
   }
 
   #warn(message: string, id: ContainerId, cause: unknown): void {

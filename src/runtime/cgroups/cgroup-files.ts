@@ -51,6 +51,15 @@ export async function writeIfPresent(file: string, value: string): Promise<boole
   }
 }
 
+async function readIfPresent(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Writes `value` to a freezer's file and waits until `isDone` says so of the state file. The kernel tells v1's state to
  * readers only, so that it is asked, ever less often.
@@ -62,10 +71,14 @@ export async function freezeAndWait(
   const deadline = Date.now() + FREEZE_TIMEOUT_MS;
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
     // Again each time: on v1 a process that was forked meanwhile can leave the group in FREEZING for good.
-    if (!(await writeIfPresent(control.file, control.value))) {
+    const text = (await writeIfPresent(control.file, control.value))
+      ? await readIfPresent(state.file)
+      : undefined;
+    // Also in between: a frozen process that was killed ends with its thaw, and its cgroup goes with it.
+    if (text === undefined) {
       throw new EngineError("notFound", `the container's cgroup is gone (${control.file})`);
     }
-    if (state.isDone(await readFile(state.file, "utf8"))) return;
+    if (state.isDone(text)) return;
     if (Date.now() > deadline) {
       throw new EngineError("deadline", `${control.file} did not become ${control.value.trim()} in time`);
     }
