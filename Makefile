@@ -90,6 +90,8 @@ test-long: test
 	BERTH_SHIM_SANITIZE=1 $(BUN) test --timeout 120000 test/privileged/shim
 	BERTH_KERNEL_SANITIZE=1 $(BUN) test --timeout 120000 test/privileged/kernel
 	BERTH_FUZZ_ROUNDS=60 $(BUN) test --timeout 1200000 test/e2e/crash-fuzz.test.ts
+	BERTH_FUZZ_ROUNDS=20 $(BUN) test --timeout 1200000 test/e2e/registry-interrupted.test.ts test/privileged/store/crash.test.ts
+	BERTH_CRASH_ROUNDS=40 $(BUN) test --timeout 1200000 test/e2e/prune-crash.test.ts
 
 bench: dist/berth dist/native/floor
 	$(BUN) bench/main.ts
