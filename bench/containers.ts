@@ -5,7 +5,7 @@ import { BERTH, type TestDaemon } from "../test/support/daemon.ts";
 import { busyboxTar, makeBusyboxRoot } from "../test/support/images.ts";
 import { mustRun } from "../test/support/run-command.ts";
 import { print, reportLine, timeInTurn } from "./measure.ts";
-import { IMAGE, type Peer } from "./peers.ts";
+import { IMAGE, type Peer, runQuietly } from "./peers.ts";
 import { residentMegabytes } from "./resident-memory.ts";
 
 const ROUNDS = Number(process.env.BERTH_BENCH_ROUNDS ?? "20");
@@ -48,10 +48,7 @@ async function againstFloor(daemon: TestDaemon, scratch: string): Promise<void> 
       floors.push(Number(median) / 1000);
     },
     api: () => runThroughApi(daemon),
-    cli: () =>
-      mustRun([BERTH, "run", "--rm", "--network", "none", IMAGE, "true"], {
-        env: { DOCKER_HOST: daemon.host },
-      }),
+    cli: () => runQuietly([BERTH, "run", "--rm", "--network", "none", IMAGE, "true"], daemon.host),
   });
   const floor = floors.sort((a, b) => a - b)[Math.floor(floors.length / 2)] ?? 0;
   print(reportLine("API create+start+wait+remove", api.median, floor, "floor ", "<= 3"));
@@ -75,21 +72,22 @@ async function expectStatus(response: Response, status: number): Promise<void> {
 
 async function againstDocker(daemon: TestDaemon, docker: Peer): Promise<void> {
   const berth = (...args: string[]) => mustRun([BERTH, ...args], { env: { DOCKER_HOST: daemon.host } });
+  const timed = (...args: string[]) => runQuietly([BERTH, ...args], daemon.host);
   const runFlags = ["run", "--rm", "--network", "none", IMAGE, "true"];
   await berth("run", "-d", "--name", "long", "--network", "none", IMAGE, "sleep", "100000");
   await docker.run("run", "-d", "--name", "long", "--network", "none", IMAGE, "sleep", "100000");
   for (let exec = 0; exec < WARM_UP_EXECS; exec++) await berth("exec", "long", "true");
   const times = await timeInTurn(ROUNDS, {
-    run: () => berth(...runFlags),
-    dockerRun: () => docker.run(...runFlags),
-    exec: () => berth("exec", "long", "true"),
-    dockerExec: () => docker.run("exec", "long", "true"),
-    ps: () => berth("ps"),
-    dockerPs: () => docker.run("ps"),
+    run: () => timed(...runFlags),
+    dockerRun: () => docker.time(...runFlags),
+    exec: () => timed("exec", "long", "true"),
+    dockerExec: () => docker.time("exec", "long", "true"),
+    ps: () => timed("ps"),
+    dockerPs: () => docker.time("ps"),
   });
   const many = await timeInTurn(3, {
-    berth: () => twentyAtOnce(berth),
-    docker: () => twentyAtOnce((...args) => docker.run(...args)),
+    berth: () => twentyAtOnce(timed),
+    docker: () => twentyAtOnce((...args) => docker.time(...args)),
   });
   print(reportLine("run --rm --network none", times.run.median, times.dockerRun.median, "docker", "<= 0.10"));
   print(reportLine("exec", times.exec.median, times.dockerExec.median, "docker", "<= 0.20"));
@@ -99,7 +97,7 @@ async function againstDocker(daemon: TestDaemon, docker: Peer): Promise<void> {
   await berth("rm", "-f", "long");
 }
 
-async function twentyAtOnce(cli: (...args: string[]) => Promise<string>): Promise<void> {
+async function twentyAtOnce(cli: (...args: string[]) => Promise<unknown>): Promise<void> {
   const runs = Array.from({ length: 20 }, () => cli("run", "-d", "--rm", "--network", "none", IMAGE, "true"));
   await Promise.all(runs);
 }

@@ -49,6 +49,11 @@ export class Peer {
     private readonly root: string,
   ) {}
 
+  /** For what is timed: its output goes nowhere, so that only the command counts and not somebody's reading of pipes. */
+  time(...args: readonly string[]): Promise<void> {
+    return runQuietly([this.cli, ...args], this.host);
+  }
+
   run(...args: readonly string[]): Promise<string> {
     return mustRun([this.cli, ...args], { env: { DOCKER_HOST: this.host } });
   }
@@ -70,4 +75,16 @@ export class Peer {
     await this.child.exited;
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+/** Runs a command line to its end without looking at its output. Throws when it fails. */
+export async function runQuietly(argv: readonly string[], host: string): Promise<void> {
+  const child = Bun.spawn([...argv], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "inherit",
+    env: { ...process.env, DOCKER_HOST: host },
+  });
+  const code = await child.exited;
+  if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}`);
 }

@@ -160,6 +160,8 @@ export interface ContainerProcess {
 export interface ContainerRuntime {
   /** An id for a new container: one for which a shim stands ready, if there is one. */
   reserve(): ContainerId;
+  /** Does what `start` with this very object will need and what touches nothing. Never throws: the start will say what is wrong. */
+  anticipate(spec: LaunchSpec): Promise<void>;
   /**
    * Launches. `beforeProgram` runs when everything but the program's execution is done: streams attached there miss
    * nothing. Throws LaunchError, having cleaned up, when the kernel refused an operation.

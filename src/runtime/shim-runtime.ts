@@ -67,6 +67,8 @@ export class ShimRuntime implements ContainerRuntime {
   readonly #execRoot: string;
   readonly #pool: WarmPool;
   readonly #containers = new Map<ContainerId, ShimContainer>();
+  /** Launch plans made beforehand. */
+  readonly #plans = new WeakMap<LaunchSpec, Uint8Array>();
   /** Containers between the first line of a start and their entry in `containers`. */
   readonly #starting = new Set<ContainerId>();
   /** Containers whose shims are being ended. */
@@ -122,8 +124,7 @@ export class ShimRuntime implements ContainerRuntime {
     beforeProgram: (process: ContainerProcess) => Promise<void>,
   ): Promise<ContainerProcess> {
     const { id, config } = spec;
-    this.#mountPoint ??= readMounts().then((mounts) => mountPointOf(this.#execRoot, mounts));
-    const places = { directory: this.#directory(id), mountPoint: await this.#mountPoint };
+    const mountPoint = await this.#findMountPoint();
     const slot = (await this.#takeSlot(id, config.linux)) ?? (await this.#prepareAnew(id, config.linux));
     const container = this.#contain(id, slot.session, slot.pid, config.linux.cgroupsPath, 1);
     this.#containers.set(id, container);
@@ -131,7 +132,7 @@ export class ShimRuntime implements ContainerRuntime {
       const ready = beforeProgram(container);
       ready.catch(() => {});
       // While the first clients connect.
-      const launch = encodePlan(launchPlan(spec, this.#cgroups, places));
+      const launch = this.#plans.get(spec) ?? this.#planLaunch(spec, mountPoint);
       await ready;
       // Taken before, so that no program ends before it has begun.
       container.startedAtNs = nowNs();
@@ -143,6 +144,23 @@ export class ShimRuntime implements ContainerRuntime {
       );
       this.#containers.delete(id);
       throw error;
+    }
+  }
+
+  #findMountPoint(): Promise<string> {
+    this.#mountPoint ??= readMounts().then((mounts) => mountPointOf(this.#execRoot, mounts));
+    return this.#mountPoint;
+  }
+
+  #planLaunch(spec: LaunchSpec, mountPoint: string): Uint8Array {
+    return encodePlan(launchPlan(spec, this.#cgroups, { directory: this.#directory(spec.id), mountPoint }));
+  }
+
+  async anticipate(spec: LaunchSpec): Promise<void> {
+    try {
+      this.#plans.set(spec, this.#planLaunch(spec, await this.#findMountPoint()));
+    } catch {
+      // Said by the start, to whom it concerns.
     }
   }
 

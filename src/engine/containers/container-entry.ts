@@ -1,6 +1,6 @@
 import type { ContainerId, ExecId } from "../../base/ids.ts";
 import type { OciRuntimeConfig } from "../../oci/runtime-config.ts";
-import type { ContainerProcess } from "../../runtime/container-runtime.ts";
+import type { ContainerProcess, LaunchSpec } from "../../runtime/container-runtime.ts";
 import type { ContainerRecord } from "./container-record.ts";
 import type { ExecSession } from "./exec/exec-session.ts";
 import type { LiveContainer } from "./live-container.ts";
@@ -25,6 +25,8 @@ export class ContainerEntry implements LiveContainer {
   process: ContainerProcess | undefined;
   /** What the process was launched with; undefined for one that an earlier daemon launched. */
   runtimeConfig: OciRuntimeConfig | undefined;
+  /** What the next start launches, worked out beforehand. */
+  anticipated: LaunchSpec | undefined;
   /** When the files bound into the container were written, 0 before. */
   filesWrittenAtMs = 0;
   /** Set from the moment a removal was accepted until it failed. */

@@ -112,7 +112,15 @@ export function createContainers(given: ContainersDependencies): Containers {
   return {
     directory,
     backend: {
-      create: (request, options) => creator.create(request, options),
+      create: async (request, options) => {
+        const created = await creator.create(request, options);
+        // After the answer, which nothing here may hold up.
+        setImmediate(() => {
+          const entry = directory.find(created.Id);
+          if (entry !== undefined) void starter.anticipate(entry);
+        });
+        return created;
+      },
       start: async (ref) => starter.start(directory.get(ref)),
       stop: (ref, options) => stopper.stop(ref, options),
       restart: createRestart({ ...dependencies, stopper, starter }),

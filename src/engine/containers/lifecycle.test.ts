@@ -70,6 +70,19 @@ describe("start and exit", () => {
     expect(existsSync(join(life.dataRoot, "containers", id, "resolv.conf"))).toBe(true);
   });
 
+  test("launches what was worked out after the creation, where that depends on the record alone", async () => {
+    const anticipated = life.runtime.nextAnticipation();
+    const plain = await life.create();
+    const bound = await life.create({ HostConfig: { Binds: ["/tmp:/tmp"] } });
+    await anticipated;
+    expect(life.runtime.anticipated.map(({ id }) => String(id))).toEqual([plain]);
+    await life.backend.start(plain);
+    await life.backend.start(bound);
+    const [first, second] = life.runtime.launched;
+    expect(first).toBe(life.runtime.anticipated[0]);
+    expect(String(second?.id)).toBe(bound);
+  });
+
   test("again after its end; shim and cgroup of the first run are gone by then", async () => {
     const id = await life.run();
     await exit(id);

@@ -3,6 +3,7 @@ import type { OciRuntimeConfig } from "../../oci/runtime-config.ts";
 import type {
   ContainerProcess,
   ContainerRuntime,
+  LaunchSpec,
   MachineFacts,
   SpecInput,
 } from "../../runtime/container-runtime.ts";
@@ -12,6 +13,8 @@ import type { EventSink } from "../events/event-sink.ts";
 import type { StoredContainerDirectory } from "./container-directory.ts";
 import type { ContainerEntry } from "./container-entry.ts";
 import { prepareFiles } from "./container-files.ts";
+import type { ContainerRecord } from "./container-record.ts";
+import { resolveMounts } from "./create/resolve-mounts.ts";
 import type { ExitRecorder } from "./record-exit.ts";
 import type { ContainerRemover } from "./remove-container.ts";
 import { SIGKILL } from "./signals.ts";
@@ -20,12 +23,13 @@ import { describeStartFailure } from "./start-failure.ts";
 
 /** The host's resolver does not change within this. */
 const FRESH_FILES_MS = 2000;
+const ANTICIPATION_MS = 2000;
 
 export type BuildRuntimeConfig = (input: SpecInput, machine: MachineFacts) => OciRuntimeConfig;
 
 export interface StartDependencies {
   readonly directory: StoredContainerDirectory;
-  readonly runtime: Pick<ContainerRuntime, "start" | "forget">;
+  readonly runtime: Pick<ContainerRuntime, "anticipate" | "start" | "forget">;
   readonly snapshots: Pick<Snapshots, "root">;
   readonly buildRuntimeConfig: BuildRuntimeConfig;
   readonly machine: MachineFacts;
@@ -63,22 +67,44 @@ export class ContainerStarter {
    * between finds the process by its shim (reconcile.ts).
    */
   async #launch(entry: ContainerEntry): Promise<void> {
-    const { directory, runtime, snapshots, events, exits, dataRoot } = this.dependencies;
-    const { record } = entry;
-    const [config, root] = await Promise.all([this.#buildConfig(entry), snapshots.root(record.snapshot)]);
+    const { directory, runtime, events, exits, dataRoot } = this.dependencies;
+    const spec = entry.anticipated ?? (await this.#launchSpec(entry));
+    entry.anticipated = undefined;
     freshenFiles(entry, dataRoot);
-    const process = await runtime.start(
-      { id: record.id, config, root, ...launchOptions(record, dataRoot) },
-      async (ready) => {
-        entry.process = ready;
-        entry.runtimeConfig = config;
-        await entry.attachments.connectAll(ready);
-      },
-    );
+    const process = await runtime.start(spec, async (ready) => {
+      entry.process = ready;
+      entry.runtimeConfig = spec.config;
+      await entry.attachments.connectAll(ready);
+    });
     entry.process = process;
     directory.apply(entry, { type: "started", pid: process.pid, atNs: process.startedAtNs });
     publishContainerEvent(events, entry.record, "start");
     exits.watch(entry, process);
+  }
+
+  /**
+   * Works out what a start will launch while the client still reads of the creation. Only where that depends on nothing but the
+   * record, and kept for a short time: a container is started at once or much later.
+   */
+  async anticipate(entry: ContainerEntry): Promise<void> {
+    if (!dependsOnRecordOnly(entry.record)) return;
+    try {
+      const spec = await this.#launchSpec(entry);
+      await this.dependencies.runtime.anticipate(spec);
+      entry.anticipated = spec;
+      setTimeout(() => {
+        if (entry.anticipated === spec) entry.anticipated = undefined;
+      }, ANTICIPATION_MS).unref();
+    } catch {
+      // Whoever starts it is told.
+    }
+  }
+
+  async #launchSpec(entry: ContainerEntry): Promise<LaunchSpec> {
+    const { snapshots, dataRoot } = this.dependencies;
+    const { record } = entry;
+    const [config, root] = await Promise.all([this.#buildConfig(entry), snapshots.root(record.snapshot)]);
+    return { id: record.id, config, root, ...launchOptions(record, dataRoot) };
   }
 
   async #buildConfig(entry: ContainerEntry): Promise<OciRuntimeConfig> {
@@ -113,6 +139,15 @@ export class ContainerStarter {
     }
     return error;
   }
+}
+
+/** Without mounts and devices, which are looked up at the start, and without another container's namespaces. */
+function dependsOnRecordOnly({ hostConfig }: ContainerRecord): boolean {
+  const { Privileged, Devices, NetworkMode, PidMode, IpcMode } = hostConfig;
+  const joins = [NetworkMode, PidMode, IpcMode].some((mode) => mode?.startsWith("container:"));
+  return (
+    !joins && Privileged !== true && (Devices ?? []).length === 0 && resolveMounts(hostConfig).length === 0
+  );
 }
 
 /** Files that creation wrote count as this moment's for a start that follows at once; a container that ran may have changed them. */

@@ -133,6 +133,7 @@ export class MemoryStream implements ProcessStream {
 /** The runtime's port without a kernel. It outlives a "daemon": a second lifecycle over it finds its processes again. */
 export class MemoryRuntime implements ContainerRuntime {
   readonly launched: LaunchSpec[] = [];
+  readonly anticipated: LaunchSpec[] = [];
   readonly forgotten: string[] = [];
   readonly processes = new Map<string, MemoryProcess>();
   /** Exit records that no daemon has cleaned up. */
@@ -143,6 +144,7 @@ export class MemoryRuntime implements ContainerRuntime {
   failWith: Error | undefined;
   /** Told of each process before its program "runs". */
   onLaunch: (process: MemoryProcess) => void = () => undefined;
+  #anticipation = Promise.withResolvers<void>();
   #lastPid = 1000;
   #nowNs = 1_700_000_000_000_000_000n;
 
@@ -150,6 +152,16 @@ export class MemoryRuntime implements ContainerRuntime {
     const id = newContainerId();
     this.known.add(id);
     return id;
+  }
+
+  async anticipate(spec: LaunchSpec): Promise<void> {
+    this.anticipated.push(spec);
+    this.#anticipation.resolve();
+  }
+
+  nextAnticipation(): Promise<void> {
+    this.#anticipation = Promise.withResolvers();
+    return this.#anticipation.promise;
   }
 
   async start(
