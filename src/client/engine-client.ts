@@ -188,8 +188,9 @@ export class EngineClient {
   async resizeExec(id: string, h: number, w: number): Promise<void> {
     await this.#call("POST", `/exec/${id}/resize`, { h, w });
   }
-  inspectExec(id: string): Promise<ExecInspectView> {
-    return this.#json("GET", `/exec/${id}/json`);
+  /** `wait`: when the program has ended. An engine that does not know it answers at once. */
+  inspectExec(id: string, query: { wait?: boolean } = {}): Promise<ExecInspectView> {
+    return this.#json("GET", `/exec/${id}/json`, query);
   }
 
   // Images

@@ -12,7 +12,11 @@ import type { Exchange, Handler, HijackExchange, HijackHandler, TakenConnection 
 export function execRoutes(execs: ExecsBackend) {
   return {
     execCreate: (exchange) => create(execs, exchange),
-    execInspect: async (exchange) => exchange.json(200, await execs.inspect(idOf(exchange))),
+    // `wait` is berth's own: the answer comes with the program's end, a round trip before a client that asks then.
+    execInspect: async (exchange) => {
+      const untilEnd = exchange.query.flag("wait") ? exchange.signal : undefined;
+      exchange.json(200, await execs.inspect(idOf(exchange), untilEnd));
+    },
     execResize: async (exchange) => {
       const rows = exchange.query.uint32("h", "resize height");
       const columns = exchange.query.uint32("w", "resize width");

@@ -61,12 +61,16 @@ export const exec = defineCommand({
       return 0;
     }
     const stream = await client.startExec(id, { Tty: tty, ConsoleSize });
+    // Asked now, so that nothing has to be asked after the end.
+    const ending = client.inspectExec(id, { wait: true });
+    ending.catch(() => {});
     using _size = tty
       ? followTerminalSize(context, (rows, columns) => client.resizeExec(id, rows, columns))
       : undefined;
     if ((await joinTerminal(context, stream, { tty, stdin, detachKeys })) === "detached") {
       throw new CliFailure(DETACHED);
     }
-    return (await client.inspectExec(id)).ExitCode ?? 0;
+    const told = await ending;
+    return (told.Running ? await client.inspectExec(id) : told).ExitCode ?? 0;
   },
 });

@@ -116,5 +116,6 @@ export interface ExecsBackend {
     onAccepted?: () => void,
   ): Promise<AttachedClient>;
   resize(execId: string, rows: number, columns: number): Promise<void>;
-  inspect(execId: string): Promise<ExecInspectView>;
+  /** With a signal: when the program has ended, or the signal says that nobody waits for that any more. */
+  inspect(execId: string, untilEnd?: AbortSignal): Promise<ExecInspectView>;
 }

@@ -12,4 +12,6 @@ export interface ExecSession {
   /** Resolves when the start has come to its end, well or not; undefined before a start. */
   starting?: Promise<void>;
   exitCode: number | undefined;
+  /** Resolved when the exit code is known. */
+  readonly ended: PromiseWithResolvers<void>;
 }

@@ -55,6 +55,7 @@ export class ExecSessions {
     entry.session.status = "exited";
     entry.session.exitCode = exitCode;
     entry.endedAtMs = this.#nowMs();
+    entry.session.ended.resolve();
   }
 
   #dropOldestEnded(live: LiveContainer): void {

@@ -194,6 +194,18 @@ describe("exec", () => {
     expect(specs[1]?.env.at(-1)).toBe("TERM=xterm");
   });
 
+  test("who waits is told with the end, or when it no longer waits", async () => {
+    const { id } = await attach();
+    const gone = new AbortController();
+    const waiting = execs.inspect(id, new AbortController().signal);
+    const leaving = execs.inspect(id, gone.signal);
+    gone.abort();
+    expect(await leaving).toMatchObject({ Running: true });
+    played.end(4);
+    expect(await waiting).toMatchObject({ Running: false, ExitCode: 4 });
+    expect(await execs.inspect(id, new AbortController().signal)).toMatchObject({ ExitCode: 4 });
+  });
+
   test("streams that were not asked for are not attached; with none the client only waits", async () => {
     await attach({ AttachStdin: false, AttachStderr: false });
     expect(played.streams).toEqual({ stdin: false, stdout: true, stderr: false });

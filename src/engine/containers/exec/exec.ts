@@ -60,6 +60,7 @@ class Execs implements ExecsBackend {
       status: "created",
       process: undefined,
       exitCode: undefined,
+      ended: Promise.withResolvers(),
     });
     this.#tell(live, id, `exec_create: ${commandLine(request)}`);
     return { Id: id };
@@ -114,8 +115,10 @@ class Execs implements ExecsBackend {
     await session.process.resize(rows, columns);
   }
 
-  async inspect(execId: string): Promise<ExecInspectView> {
-    return execView(this.#sessions.get(execId).session);
+  async inspect(execId: string, untilEnd?: AbortSignal): Promise<ExecInspectView> {
+    const { session } = this.#sessions.get(execId);
+    if (untilEnd !== undefined) await Promise.race([session.ended.promise, aborted(untilEnd)]);
+    return execView(session);
   }
 
   /** From here on no other start gets it. */
@@ -186,6 +189,11 @@ class Execs implements ExecsBackend {
   ): void {
     publishContainerEvent(this.#dependencies.events, live.record, action, { execID, ...more });
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
 /** Throws conflict in Docker's words. `ref` is how the client named the container. */

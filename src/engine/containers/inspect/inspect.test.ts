@@ -106,6 +106,7 @@ describe("inspect", () => {
         status,
         process: undefined,
         exitCode: undefined,
+        ended: Promise.withResolvers<void>(),
       };
       container.execs.set(session.id, session);
     }
