@@ -86,7 +86,7 @@ async function againstDocker(daemon: TestDaemon, docker: Peer): Promise<void> {
     ps: () => timed("ps"),
     dockerPs: () => docker.time("ps"),
   });
-  const many = await timeInTurn(3, {
+  const many = await timeInTurn(7, {
     berth: () => twentyAtOnce(timed),
     docker: () => twentyAtOnce((...args) => docker.time(...args)),
   });
