@@ -110,7 +110,8 @@ async function memory(daemon: TestDaemon, idleMegabytes: number): Promise<void> 
   );
   print(`private memory of one container's shim             ${shimKilobytes(daemon)} kB PSS  target < 1024`);
   await daemon.mustDocker("rm", "-f", "one");
-  await repeat(daemon, 200);
+  // Until the heap has found the size at which it stays.
+  await repeat(daemon, GROWTH_RUNS);
   const before = residentMegabytes(daemon.pid);
   await repeat(daemon, GROWTH_RUNS);
   const after = residentMegabytes(daemon.pid);
