@@ -14,8 +14,8 @@ export function sampleOf(times: readonly number[]): Sample {
   return { median: at(0.5), p95: at(0.95), runs: times.length };
 }
 
-/** Both engines do things behind an answer (removals, preparations): none of it is to count as the next one's time. */
-const REST_MS = 50;
+/** Both engines do things behind an answer, Docker for some hundred milliseconds: none of it is to count as the next one's time. */
+const REST_MS = 300;
 
 /**
  * Times several things in turn, A B C A B C …, so that a machine whose speed drifts does not favour one of them.
