@@ -11,7 +11,7 @@ import { residentMegabytes } from "./resident-memory.ts";
 const ROUNDS = Number(process.env.BERTH_BENCH_ROUNDS ?? "20");
 /** A daemon is a long-running program: its code is compiled by then. */
 const WARM_UP_RUNS = 150;
-const WARM_UP_EXECS = 50;
+const WARM_UP_EXECS = 150;
 const GROWTH_RUNS = Number(process.env.BERTH_BENCH_GROWTH ?? "1000");
 
 export async function benchContainers(daemon: TestDaemon, docker: Peer | undefined): Promise<void> {
