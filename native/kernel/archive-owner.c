@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "archive.h"
+#include "open-in-root.h"
 #include "refuse.h"
 #include "tree-errors.h"
 
@@ -15,7 +16,7 @@
 /* NULL: it is no file that can be read. The caller frees it. */
 static char *read_text(int root, const char *path)
 {
-	int fd = archive_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	int fd = open_in_root(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	char *text = fd < 0 ? NULL : malloc(TEXT_MAX + 1);
 	size_t length = 0;
 	ssize_t got;

@@ -14,6 +14,7 @@
 
 #include "archive.h"
 #include "place.h"
+#include "open-in-root.h"
 #include "refuse.h"
 #include "tar.h"
 #include "tree-errors.h"
@@ -49,7 +50,7 @@ struct putting {
 
 static int make_parents(struct putting *putting, char *path)
 {
-	int at = archive_open(putting->root, ".", O_PATH | O_DIRECTORY);
+	int at = open_in_root(putting->root, ".", O_PATH | O_DIRECTORY);
 	char *slash = path;
 
 	while (at >= 0 && slash) {
@@ -60,11 +61,11 @@ static int make_parents(struct putting *putting, char *path)
 		if (slash)
 			*slash = 0;
 		if (*name) {
-			next = archive_open(putting->root, path, O_PATH | O_DIRECTORY);
+			next = open_in_root(putting->root, path, O_PATH | O_DIRECTORY);
 			if (next < 0 && errno == ENOENT) {
 				if (mkdirat(at, name, 0755) < 0 && errno != EEXIST)
 					fail_with_errno("create directory %s", shown(path));
-				next = archive_open(putting->root, path, O_PATH | O_DIRECTORY);
+				next = open_in_root(putting->root, path, O_PATH | O_DIRECTORY);
 			}
 			close(at);
 			at = next;
@@ -84,7 +85,7 @@ static void open_parent(struct putting *putting)
 		close(putting->parent);
 	putting->base = slash + 1;
 	*slash = 0;
-	putting->parent = archive_open(putting->root, *putting->path ? putting->path : "/", O_PATH | O_DIRECTORY);
+	putting->parent = open_in_root(putting->root, *putting->path ? putting->path : "/", O_PATH | O_DIRECTORY);
 	if (putting->parent < 0 && errno == ENOENT)
 		putting->parent = make_parents(putting, putting->path);
 	if (putting->parent < 0)
@@ -164,7 +165,7 @@ static void set_times(struct putting *putting)
 		struct noted_time *noted = &putting->times[i];
 		struct timespec times[2] = { noted->mtime, noted->mtime };
 		struct stat st;
-		int fd = archive_open(putting->root, noted->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+		int fd = open_in_root(putting->root, noted->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
 		/* Somebody may have replaced it. */
 		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == noted->dev && st.st_ino == noted->ino)
@@ -220,7 +221,7 @@ static void put_hard_link(struct putting *putting, const struct tar_entry *entry
 	snprintf(target, sizeof target, "%.*s%s", (int)putting->target_length, putting->path, clean);
 	slash = strrchr(target, '/');
 	*slash = 0;
-	parent = archive_open(putting->root, *target ? target : "/", O_PATH | O_DIRECTORY);
+	parent = open_in_root(putting->root, *target ? target : "/", O_PATH | O_DIRECTORY);
 	if (parent < 0 || linkat(parent, slash + 1, putting->parent, putting->base, 0) < 0)
 		fail_with_errno("link %s to %s", shown(putting->path), shown(clean));
 	close(parent);
@@ -286,7 +287,7 @@ static unsigned long long mount_of(int fd)
 /* The target has to be a directory that can be written to. */
 static void check_target(int root, const char *path)
 {
-	int fd = archive_open(root, path, O_PATH);
+	int fd = open_in_root(root, path, O_PATH);
 	struct statfs info;
 	struct stat st;
 

@@ -2,36 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "open-in-root.h"
 #include "pack.h"
 #include "refuse.h"
 #include "tree-errors.h"
 
-/* Renames make the kernel give up; a container that does nothing else must not keep us here for ever. */
-#define OPEN_ROUNDS 1000
 /* As many links as path_resolution(7) follows. */
 #define LINKS_MAX 40
-
-int archive_open(int root, const char *path, unsigned long long flags)
-{
-	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	int tries, fd = -1;
-
-	for (tries = 0; tries < OPEN_ROUNDS && fd < 0; tries++) {
-		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
-		if (fd < 0 && errno != EAGAIN)
-			break;
-	}
-	return fd;
-}
 
 /* Go's words, which Docker's messages have. */
 static const char *words_of(int error)
@@ -68,7 +52,7 @@ static size_t read_link(int root, const char *path, char *target)
 	int fd;
 
 	snprintf(parent, sizeof parent, "%.*s", (int)(name - path), path);
-	fd = archive_open(root, parent, O_PATH | O_DIRECTORY);
+	fd = open_in_root(root, parent, O_PATH | O_DIRECTORY);
 	length = fd < 0 ? -1 : readlinkat(fd, name, target, PATH_MAX - 1);
 	if (fd >= 0)
 		close(fd);
@@ -123,7 +107,7 @@ static void follow(int root, const char *path, char *result)
 /* Opened with O_PATH. */
 static int open_resource(int root, const char *path, struct stat *st)
 {
-	int fd = archive_open(root, path, O_PATH | O_NOFOLLOW);
+	int fd = open_in_root(root, path, O_PATH | O_NOFOLLOW);
 
 	if (fd < 0)
 		refuse_path(path);
@@ -170,7 +154,7 @@ static void pack_file(struct tar_writer *writer, int root, const char *path)
 	int fd;
 
 	snprintf(parent, sizeof parent, "%.*s", (int)(name - path), path);
-	fd = archive_open(root, parent, O_RDONLY | O_DIRECTORY);
+	fd = open_in_root(root, parent, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		refuse_path(path);
 	pack_entry(writer, fd, name);

@@ -22,9 +22,6 @@ struct put_options {
 /* Unpacks the tar on standard input into the directory `path`, over what is there. */
 void archive_put(int root, const char *path, const struct put_options *options);
 
-/* openat2() inside the root: links lead nowhere else, those of /proc nowhere at all. */
-int archive_open(int root, const char *path, unsigned long long flags);
-
 /* "user", "uid", "user:group", … in the root's own /etc/passwd and /etc/group. Refuses an unknown name. */
 void archive_find_owner(int root, const char *owner, unsigned *uid, unsigned *gid);
 

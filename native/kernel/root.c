@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "confine.h"
+#include "open-in-root.h"
 #include "tree-errors.h"
 
 #ifndef SYS_mount_setattr
@@ -40,7 +40,6 @@
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 /* mount(2) takes one page. */
 #define MOUNT_OPTIONS_MAX 4096
-#define OPEN_ROUNDS 1000
 
 /* struct mount_attr of mount_setattr(2), Linux 5.12. */
 struct mount_change {
@@ -190,29 +189,16 @@ static int mount_layers(const struct root_source *source, int with_upper, int up
 	return fd;
 }
 
-static int open_in(int root, const char *path, uint64_t flags)
-{
-	struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	int tries, fd = -1;
-
-	for (tries = 0; tries < OPEN_ROUNDS && fd < 0; tries++) {
-		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
-		if (fd < 0 && errno != EAGAIN)
-			break;
-	}
-	return fd;
-}
-
 /* Opens a mount point; makes it, and directories on the way, as a start of the container would. */
 static int open_mount_point(int root, const char *path, int is_directory)
 {
 	char copy[4096], *slash;
-	int at = open_in(root, path, O_PATH);
+	int at = open_in_root(root, path, O_PATH);
 
 	if (at >= 0 || errno != ENOENT || strlen(path) >= sizeof copy)
 		return at;
 	strcpy(copy, path);
-	at = open_in(root, ".", O_PATH | O_DIRECTORY);
+	at = open_in_root(root, ".", O_PATH | O_DIRECTORY);
 	for (slash = copy; at >= 0 && slash;) {
 		char *name = slash + (*slash == '/');
 		int next;
@@ -220,7 +206,7 @@ static int open_mount_point(int root, const char *path, int is_directory)
 		slash = strchr(name, '/');
 		if (slash)
 			*slash = 0;
-		next = open_in(root, copy, O_PATH);
+		next = open_in_root(root, copy, O_PATH);
 		if (next < 0 && errno == ENOENT) {
 			if (slash || is_directory)
 				mkdirat(at, name, 0755);

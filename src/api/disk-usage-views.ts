@@ -1,4 +1,5 @@
 /** What the engine answers about the disk (`GET /system/df`, Engine API 1.24 to 1.50). */
+import type { ImageSummary } from "./image-views.ts";
 
 /** Kinds of `type=`, from API 1.42 on. */
 export type DiskUsageKind = "container" | "image" | "volume" | "build-cache";
@@ -7,21 +8,7 @@ export type DiskUsageKind = "container" | "image" | "volume" | "build-cache";
  * An image as `/system/df` shows it. `Size` is the disk space of its layers and blobs, `SharedSize` the part of it that another
  * image needs as well: so what removing the image alone frees is the difference.
  */
-export interface DiskUsageImage {
-  Id: string;
-  ParentId: string;
-  RepoTags: string[];
-  RepoDigests: string[];
-  /** Unix seconds. */
-  Created: number;
-  Size: number;
-  SharedSize: number;
-  /** Before API 1.44 only. */
-  VirtualSize?: number;
-  Labels: Record<string, string> | null;
-  /** How many containers were made from it, running or not. */
-  Containers: number;
-}
+export type DiskUsageImage = Omit<ImageSummary, "Manifests" | "Descriptor">;
 
 /** The whole answer. What was not asked for is absent here; on the wire, as in Docker, it is null and LayersSize is 0. */
 export interface DiskUsageView<Container> {

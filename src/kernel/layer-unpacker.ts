@@ -1,9 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { setImmediate } from "node:timers/promises";
 import { EngineError } from "../base/errors.ts";
 import { DigestingStream } from "../host/hashing.ts";
 import { compressionOfFile, decompress } from "../host/stream-decompression.ts";
-import { endInput, writeInput } from "./child-input.ts";
+import { feedInput } from "./child-input.ts";
 import type { LayerUnpacker, UnpackResult } from "./shim-session.ts";
 
 export interface LayerUnpackerOptions {
@@ -17,7 +16,6 @@ export interface LayerUnpackerOptions {
   readonly mostBytes?: number;
 }
 
-const BYTES_PER_TURN = 1 << 20;
 const READ_BYTES = 1 << 20;
 
 type UnpackProcess = Bun.Subprocess<"pipe" | number, "pipe", "pipe">;
@@ -59,7 +57,7 @@ export function createLayerUnpacker(options: LayerUnpackerOptions): LayerUnpacke
     const kill = () => child.kill("SIGKILL");
     signal?.addEventListener("abort", kill);
     try {
-      if (!("fd" in job.input)) await feed(child as FedProcess, job.input);
+      if (!("fd" in job.input)) await feedInput(child as FedProcess, job.input);
       await child.exited;
       if (signal?.aborted) throw canceled(signal);
       const [result, message] = await output;
@@ -129,41 +127,6 @@ async function resultLine(
     if (result !== undefined) return result;
   }
   return rest;
-}
-
-/** Writes all of `tar` to the child, waiting while its pipe is full. Returns early when the child has ended. */
-async function feed(child: FedProcess, tar: AsyncIterable<Uint8Array>): Promise<void> {
-  const iterator = tar[Symbol.asyncIterator]();
-  let giveUp = () => {};
-  let hasEnded = false;
-  void child.exited.then(() => {
-    hasEnded = true;
-    giveUp();
-  });
-  let sinceTurn = 0;
-  // Not Promise.race() with `exited`: that would keep every chunk in memory until the child ends.
-  const nextOrEnd = () => {
-    if (hasEnded) return Promise.resolve(undefined);
-    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Uint8Array> | undefined>();
-    giveUp = () => resolve(undefined);
-    iterator.next().then(resolve, reject);
-    return promise;
-  };
-  for (let next = await nextOrEnd(); next !== undefined; next = await nextOrEnd()) {
-    if (next.done) {
-      await endInput(child.stdin);
-      return;
-    }
-    if (!(await writeInput(child.stdin, next.value))) break;
-    // With a source and a pipe that are always ready nobody else would run, nor would the child's end be seen.
-    sinceTurn += next.value.length;
-    if (sinceTurn >= BYTES_PER_TURN) {
-      sinceTurn = 0;
-      await setImmediate();
-    }
-  }
-  // Not awaited: a source that waits for its own input ends when that does.
-  Promise.resolve(iterator.return?.()).catch(() => undefined);
 }
 
 const EXHAUSTED = new Set(["ENOSPC", "EDQUOT", "ENOMEM", "EMFILE", "ENFILE"]);

@@ -1,11 +1,9 @@
-import { setImmediate } from "node:timers/promises";
 import { EngineError } from "../base/errors.ts";
-import { endInput, writeInput } from "./child-input.ts";
+import { endInput, feedInput } from "./child-input.ts";
 
 type Child = Bun.Subprocess<"pipe", "pipe", "pipe">;
 
 /** Given up between two pieces of a body, so that other work gets its turn while source and pipe are both always ready. */
-const BYTES_PER_TURN = 1 << 20;
 
 /**
  * One `berth-kernel` at work on a tree. What it says of a failure becomes an EngineError: see native/kernel/tree-errors.h and
@@ -64,7 +62,7 @@ export class TreeProcess implements Disposable {
   async feed(input: AsyncIterable<Uint8Array>): Promise<void> {
     try {
       const silent = this.#child.stdout.text();
-      await this.#write(input);
+      await feedInput(this.#child, input);
       await silent;
       await this.finish();
     } finally {
@@ -84,39 +82,6 @@ export class TreeProcess implements Disposable {
   [Symbol.dispose](): void {
     this.#signal?.removeEventListener("abort", this.#kill);
     this.#kill();
-  }
-
-  async #write(input: AsyncIterable<Uint8Array>): Promise<void> {
-    const iterator = input[Symbol.asyncIterator]();
-    let giveUp = () => {};
-    let hasEnded = false;
-    void this.#child.exited.then(() => {
-      hasEnded = true;
-      giveUp();
-    });
-    // Not Promise.race() with `exited`: that would keep every piece in memory until the process ends.
-    const nextOrEnd = () => {
-      if (hasEnded) return Promise.resolve(undefined);
-      const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Uint8Array> | undefined>();
-      giveUp = () => resolve(undefined);
-      iterator.next().then(resolve, reject);
-      return promise;
-    };
-    let sinceTurn = 0;
-    for (let next = await nextOrEnd(); next !== undefined; next = await nextOrEnd()) {
-      if (next.done) {
-        await endInput(this.#child.stdin);
-        return;
-      }
-      if (!(await writeInput(this.#child.stdin, next.value))) break;
-      sinceTurn += next.value.length;
-      if (sinceTurn >= BYTES_PER_TURN) {
-        sinceTurn = 0;
-        await setImmediate();
-      }
-    }
-    // Not awaited: a source that waits for its own input ends when that does.
-    Promise.resolve(iterator.return?.()).catch(() => undefined);
   }
 }
 

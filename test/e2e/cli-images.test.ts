@@ -19,10 +19,8 @@ let guarded: TestRegistry;
 
 beforeAll(async () => {
   await prepare(fixture);
-  [registry, guarded] = await Promise.all([
-    TestRegistry.start(),
-    TestRegistry.start({ user: ["me", "secret"] }),
-  ]);
+  registry = await TestRegistry.start();
+  guarded = await TestRegistry.start({ user: ["me", "secret"] });
   for (const tag of ["1", "2"]) {
     await daemon.mustDocker("tag", "busybox", `${registry.host}/team/box:${tag}`);
     await daemon.mustDocker("push", `${registry.host}/team/box:${tag}`);
